@@ -1,0 +1,1 @@
+"""Recorded HTTP: format, index, replay and recorder."""

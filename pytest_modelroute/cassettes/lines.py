@@ -1,0 +1,170 @@
+"""The cassette format: stock vcrpy's YAML with one line of JSON per interaction.
+
+A reader finds an interaction by scanning for its key and parses that line alone; stock vcrpy reads the same file as
+YAML. Each line is valid YAML only with the separators and escapes used here.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from .. import strict_json
+
+__all__ = ["HEADER", "KEY_IN_LINE", "LINE_START", "Interaction", "answer_digest", "cassette_text", "parse_line"]
+
+HEADER = "version: 1\ninteractions:\n"
+LINE_START = b"- {"
+
+# Inside a JSON string the quotes are escaped, so no recorded text can look like this header.
+KEY_IN_LINE = re.compile(rb'"x-modelroute-key": \["(v1:[0-9a-f]{64})"\]')
+
+# YAML allows none of these unescaped, JSON all of them.
+_NOT_YAML = re.compile("[\x7f-\x9f\u2028\u2029\ufeff\ud800-\udfff\ufffe\uffff]")
+
+_OWN = "x-modelroute-"
+
+
+@dataclass(frozen=True, slots=True)
+class Interaction:
+    """One recorded call: who asked (task, case, sample, key), what was sent, what came back.
+
+    `latency_ms` is None where unknown; `recordings` counts how often another answer was recorded for this key;
+    `recorded_at` is an ISO 8601 time in UTC, so that text order is time order.
+    """
+
+    task: str
+    case: str
+    sample: int
+    key: str
+    recorded_at: str
+    latency_ms: int | None
+    recordings: int
+    digest: str
+    method: str
+    uri: str
+    request_headers: Mapping[str, list[str]]
+    request_body: str
+    status: int
+    reason: str
+    response_headers: Mapping[str, list[str]]
+    response_body: str
+
+    @property
+    def order(self) -> tuple[str, int, str]:
+        """Where the line stands in its file."""
+        return (self.case, self.sample, self.key)
+
+    def to_wire(self) -> dict[str, Any]:
+        """The interaction as vcrpy's serializer lays it out."""
+        identity = {"task": self.task, "case": self.case, "sample": str(self.sample), "key": self.key}
+        story = {
+            "recorded-at": self.recorded_at,
+            "latency-ms": "" if self.latency_ms is None else str(self.latency_ms),
+            "recordings": str(self.recordings),
+            "digest": self.digest,
+        }
+        return {
+            "request": {
+                "headers": {**{_OWN + name: [text] for name, text in identity.items()}, **self.request_headers},
+                "method": self.method,
+                "uri": self.uri,
+                "body": self.request_body,
+            },
+            "response": {
+                "status": {"code": self.status, "message": self.reason},
+                "headers": {**{_OWN + name: [text] for name, text in story.items()}, **self.response_headers},
+                "body": {"string": self.response_body},
+            },
+        }
+
+    @classmethod
+    def from_wire(cls, wire: Mapping[str, Any]) -> Interaction:
+        """Read what `to_wire` wrote, or what stock vcrpy made of it. Raises ValueError."""
+        try:
+            request, response = wire["request"], wire["response"]
+            identity, request_headers = _split(request["headers"])
+            story, response_headers = _split(response["headers"])
+            latency = story.get("latency-ms", "")
+            return cls(
+                task=identity["task"],
+                case=identity["case"],
+                sample=int(identity["sample"]),
+                key=identity["key"],
+                recorded_at=story["recorded-at"],
+                latency_ms=int(latency) if latency else None,
+                recordings=int(story["recordings"]),
+                digest=story["digest"],
+                method=request["method"],
+                uri=request["uri"],
+                request_headers=request_headers,
+                request_body=_text(request["body"]),
+                status=int(response["status"]["code"]),
+                reason=response["status"].get("message") or "",
+                response_headers=response_headers,
+                response_body=_text(response["body"]["string"]),
+            )
+        except KeyError as error:
+            raise ValueError(f"{error} is missing") from None
+        except (TypeError, AttributeError, IndexError) as error:
+            raise ValueError(f"not a recorded interaction: {error}") from None
+
+
+def _split(headers: Mapping[str, Any]) -> tuple[dict[str, str], dict[str, list[str]]]:
+    own: dict[str, str] = {}
+    others: dict[str, list[str]] = {}
+    for name, values in headers.items():
+        texts = [values] if isinstance(values, str) else list(values)
+        if name.lower().startswith(_OWN):
+            own[name.lower().removeprefix(_OWN)] = texts[0]
+        else:
+            others[name] = texts
+    return own, others
+
+
+def _text(body: object) -> str:
+    if isinstance(body, bytes):
+        return body.decode("utf-8")
+    if body is None:
+        return ""
+    if isinstance(body, str):
+        return body
+    raise ValueError("a body is neither text nor bytes")
+
+
+def format_line(interaction: Interaction) -> str:
+    text = json.dumps(interaction.to_wire(), ensure_ascii=False, separators=(", ", ": "))
+    return "- " + _NOT_YAML.sub(_escaped, text) + "\n"
+
+
+def _escaped(match: re.Match[str]) -> str:
+    return f"\\u{ord(match[0]):04x}"
+
+
+def parse_line(line: bytes) -> Interaction:
+    """Read one `- {...}` line. Raises ValueError."""
+    wire = strict_json.parse(line[2:].decode("utf-8"))
+    if not isinstance(wire, dict):
+        raise ValueError("not a recorded interaction")
+    return Interaction.from_wire(wire)
+
+
+def cassette_text(interactions: Iterable[Interaction]) -> str:
+    """A whole cassette file, in its order."""
+    lines = [format_line(interaction) for interaction in sorted(interactions, key=lambda each: each.order)]
+    return HEADER + "".join(lines) if lines else "version: 1\ninteractions: []\n"
+
+
+def answer_digest(body: str) -> str:
+    """SHA-256 of what an answer says: content, stop reason and model; ids and counters change with each call."""
+    try:
+        message = strict_json.parse(body)
+        says: object = {name: message.get(name) for name in ("content", "stop_reason", "stop_sequence", "model")}
+    except (ValueError, AttributeError):
+        says = body
+    text = json.dumps(says, sort_keys=True, separators=(",", ":"))
+    return "sha256:" + hashlib.sha256(text.encode()).hexdigest()

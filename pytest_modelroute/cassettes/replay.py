@@ -1,0 +1,143 @@
+"""Recorded answers by key: found, missing, stale or unreadable, and never a call."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+from typing import Any
+from urllib.parse import quote
+
+from .. import strict_json
+from ..errors import ErrorKind, UnobtainedAnswer
+from ..registry.files import Files
+from .index import Cassette, open_cassette
+from .lines import Interaction
+
+__all__ = ["Query", "Recordings", "cassette_path", "recorded_body"]
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """One answer that is wanted: `wire` gives the request's body, and is called only to explain a stale recording."""
+
+    task: str
+    case: str
+    model: str
+    key: str
+    wire: Callable[[], Mapping[str, Any]]
+    command: str
+
+
+def cassette_path(folder: PurePosixPath, task: str, model: str) -> PurePosixPath:
+    return folder / task / f"{quote(model, safe='')}.yaml"
+
+
+class Recordings:
+    """The cassettes below one folder of one tree of files. Each is opened once, at its first use."""
+
+    def __init__(self, files: Files, folder: PurePosixPath) -> None:
+        self._files = files
+        self._folder = folder
+        self._cassettes: dict[tuple[str, str], Cassette] = {}
+        self._failures: dict[str, str] = {}
+
+    def cassette(self, task: str, model: str) -> Cassette:
+        if (task, model) not in self._cassettes:
+            path = cassette_path(self._folder, task, model)
+            self._cassettes[task, model] = open_cassette(self._files, path)
+        return self._cassettes[task, model]
+
+    def forget(self, task: str, model: str) -> None:
+        """Drop what is known of a cassette that was written anew."""
+        cassette = self._cassettes.pop((task, model), None)
+        if cassette is not None:
+            cassette.close()
+
+    def failed(self, key: str, reason: str) -> None:
+        """Note that recording `key` was tried in this session, and why it gave nothing."""
+        self._failures[key] = reason
+
+    def close(self) -> None:
+        for task, model in list(self._cassettes):
+            self.forget(task, model)
+
+    def warnings(self) -> list[str]:
+        """What was odd about the cassettes that were opened, in words."""
+        found = []
+        for cassette in self._cassettes.values():
+            if cassette.twins:
+                found.append(f"{cassette.label}: {len(cassette.twins)} recorded twice; the latest recording counts")
+            if cassette.damaged:
+                numbers = ", ".join(map(str, cassette.damaged[:5]))
+                found.append(f"{cassette.label}: {len(cassette.damaged)} damaged lines ({numbers})")
+        return found
+
+    def find(self, query: Query) -> Interaction:
+        """The recording of a key. Raises UnobtainedAnswer: missing, stale, unreadable, or the call just failed."""
+        cassette = self.cassette(query.task, query.model)
+        interaction = cassette.find(query.key)
+        if interaction is not None:
+            return interaction
+        if query.key in self._failures:
+            raise UnobtainedAnswer(ErrorKind.TRANSPORT, self._failures[query.key])
+        if cassette.fault:
+            detail = f"{cassette.label} cannot be read: {cassette.fault}"
+            raise UnobtainedAnswer(ErrorKind.UNREADABLE, detail)
+        others = cassette.of_case(query.case)
+        if others:
+            latest = max(others, key=lambda other: other.recorded_at)
+            differences = "; ".join(list(_differences(latest.request_body, query.wire()))[:3])
+            detail = f"recorded for another request ({differences or 'betas or sample'}): {query.command}"
+            raise UnobtainedAnswer(ErrorKind.STALE, detail)
+        if cassette.damaged:
+            numbers = ", ".join(map(str, cassette.damaged[:5]))
+            detail = f"no recording can be read, and {cassette.label} is damaged in line {numbers}: {query.command}"
+            raise UnobtainedAnswer(ErrorKind.UNREADABLE, detail)
+        raise UnobtainedAnswer(ErrorKind.MISSING, f"not recorded: {query.command}")
+
+
+def recorded_body(interaction: Interaction) -> Mapping[str, Any]:
+    """The message that was answered. Raises UnobtainedAnswer for anything but a 200 with a JSON object."""
+    if interaction.status != 200:
+        raise UnobtainedAnswer(
+            ErrorKind.UNREADABLE, f"the recording holds a status of {interaction.status}, not an answer"
+        )
+    try:
+        body = strict_json.parse(interaction.response_body)
+    except ValueError as error:
+        raise UnobtainedAnswer(ErrorKind.UNREADABLE, f"the recorded answer is not JSON: {error}") from None
+    if not isinstance(body, dict):
+        raise UnobtainedAnswer(ErrorKind.UNREADABLE, "the recorded answer is not a JSON object")
+    return body
+
+
+def _differences(recorded: str, wanted: Mapping[str, Any]) -> Iterator[str]:
+    try:
+        yield from _compared(strict_json.parse(recorded), wanted, "")
+    except ValueError:
+        yield "the recorded request cannot be read"
+
+
+def _compared(old: Any, new: Any, name: str) -> Iterator[str]:
+    if isinstance(old, dict) and isinstance(new, Mapping):
+        for key in {**old, **new}:
+            yield from _compared(old.get(key), new.get(key), f"{name}.{key}" if name else str(key))
+    elif isinstance(old, list) and isinstance(new, list) and len(old) == len(new):
+        for index, (before, after) in enumerate(zip(old, new, strict=True)):
+            yield from _compared(before, after, f"{name}[{index}]")
+    elif old != new:
+        yield f"{name}: {_short(old, new)} -> {_short(new, old)}"
+
+
+def _short(value: Any, other: Any) -> str:
+    """`value` cut to a few words around the place where it parts from `other`."""
+    text = json.dumps(value, ensure_ascii=False)
+    against = json.dumps(other, ensure_ascii=False)
+    parting = next(
+        (i for i, (a, b) in enumerate(zip(text, against, strict=False)) if a != b), min(len(text), len(against))
+    )
+    start = max(0, parting - 12)
+    cut = text[start : start + 32]
+    return ("..." if start else "") + cut + ("..." if start + 32 < len(text) else "")

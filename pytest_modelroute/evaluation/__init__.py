@@ -1,0 +1,1 @@
+"""From a golden case to a case result."""

@@ -1,0 +1,131 @@
+"""From a message to an output: refused, cut off, unreadable, or a value that the schema allows."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any
+
+from .. import strict_json
+from ..errors import ErrorKind, UnobtainedAnswer
+from ..registry.files import Files
+from ..registry.model import AnswerSource, Fences, OutputFormat, OutputPolicy
+from .schemas import schema_check
+from .templates import resolve_pointer
+
+__all__ = ["Answer", "AnswerReader", "Usage", "WrongKind"]
+
+
+class WrongKind(Enum):
+    """How an answer is wrong, in order of precedence."""
+
+    REFUSAL = "refusal"
+    TRUNCATED = "truncated"
+    NOT_JSON = "not_json"
+    SCHEMA = "schema"
+    MISMATCH = "mismatch"
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """Tokens of one or many calls; cache reads and writes count as input."""
+
+    input_tokens: int
+    output_tokens: int
+
+    def __add__(self, other: Usage) -> Usage:
+        return Usage(self.input_tokens + other.input_tokens, self.output_tokens + other.output_tokens)
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a message says: an output, or the fault that makes it wrong before any scoring."""
+
+    output: Any
+    confidence: float | None
+    usage: Usage | None
+    fault: WrongKind | None
+    detail: str
+
+
+UNFINISHED = {
+    "max_tokens": "cut off at max_tokens",
+    "model_context_window_exceeded": "cut off at the context window",
+    "pause_turn": "paused before the end of its turn",
+}
+
+_FENCE = re.compile(r"\A\s*```[ \t]*(?:json)?[ \t]*\r?\n(.*?)\r?\n?```\s*\Z", re.DOTALL | re.IGNORECASE)
+
+
+class AnswerReader:
+    """Reads the messages of one task by its output policy. Raises InputError for a broken schema."""
+
+    def __init__(self, policy: OutputPolicy, files: Files) -> None:
+        self._policy = policy
+        self._problem = schema_check(policy.schema, files) if policy.schema is not None else None
+
+    def read(self, message: Mapping[str, Any]) -> Answer:
+        """Read one message. Raises UnobtainedAnswer where it is not a message at all."""
+        content = message.get("content")
+        if not isinstance(content, list) or not all(isinstance(block, dict) for block in content):
+            raise UnobtainedAnswer(
+                ErrorKind.UNREADABLE, "the recorded answer is not a message: it has no content blocks"
+            )
+        usage = _usage(message.get("usage"))
+        stop_reason = message.get("stop_reason")
+        text = "".join(str(block.get("text", "")) for block in content if block.get("type") == "text")
+        if stop_reason is None:
+            raise UnobtainedAnswer(ErrorKind.UNREADABLE, "the recorded answer has no stop_reason")
+        if stop_reason == "refusal":
+            return Answer(text, None, usage, WrongKind.REFUSAL, "the model refused")
+        if stop_reason in UNFINISHED:
+            return Answer(text, None, usage, WrongKind.TRUNCATED, UNFINISHED[stop_reason])
+        if self._policy.source is AnswerSource.TOOL_USE:
+            calls = [block for block in content if block.get("type") == "tool_use"]
+            if not calls:
+                return Answer(text, None, usage, WrongKind.NOT_JSON, "the answer calls no tool")
+            output = calls[0].get("input")
+        elif self._policy.format is OutputFormat.TEXT:
+            output = text
+        else:
+            try:
+                output = self._json(text)
+            except ValueError as error:
+                return Answer(text, None, usage, WrongKind.NOT_JSON, str(error))
+        confidence = self._confidence(output)
+        problem = self._problem(output) if self._problem is not None else None
+        if problem is not None:
+            return Answer(output, confidence, usage, WrongKind.SCHEMA, problem)
+        return Answer(output, confidence, usage, None, "")
+
+    def _json(self, text: str) -> Any:
+        if self._policy.fences is Fences.ALLOW:
+            fenced = _FENCE.match(text)
+            if fenced is not None:
+                text = fenced[1]
+        elif text.lstrip().startswith("```"):
+            raise ValueError("the JSON stands in a ``` fence, and `fenced` is 'reject'")
+        return strict_json.parse(text.strip())
+
+    def _confidence(self, output: Any) -> float | None:
+        if self._policy.confidence is None:
+            return None
+        try:
+            value = resolve_pointer(output, self._policy.confidence)
+        except LookupError:
+            return None
+        is_share = isinstance(value, (int, float)) and not isinstance(value, bool) and 0 <= value <= 1
+        return float(value) if is_share else None
+
+
+def _usage(raw: object) -> Usage | None:
+    """None where the counts are not told: unknown is not zero. Servers differ in how they split the input."""
+    if not isinstance(raw, dict):
+        return None
+    counts = [raw.get(name) or 0 for name in ("input_tokens", "cache_read_input_tokens", "cache_creation_input_tokens")]
+    output = raw.get("output_tokens")
+    if not isinstance(raw.get("input_tokens"), int) or not isinstance(output, int):
+        return None
+    return Usage(sum(count for count in counts if isinstance(count, int)), output)

@@ -1,0 +1,131 @@
+"""A registry with all that it points to, loaded and checked: the one thing that the rest works on."""
+
+from __future__ import annotations
+
+import dataclasses
+import types
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from ..cassettes.replay import Recordings
+from ..errors import InputError, Place
+from ..registry.files import Files
+from ..registry.model import PromptBuilder, Registry, Task
+from ..registry.prompts import find_module
+from .answers import AnswerReader
+from .evaluate import TaskMaterial
+from .golden import GoldenCase, load_golden
+from .importing import Importer
+from .requests import RequestBuilder
+from .scoring import make_scorer
+
+__all__ = ["Baseline", "Project", "load_baseline", "load_project"]
+
+
+@dataclass(frozen=True)
+class Project:
+    """The head: every gated task ready to be evaluated on any tier."""
+
+    files: Files
+    registry: Registry
+    materials: Mapping[str, TaskMaterial]
+    recordings: Recordings
+
+
+@dataclass(frozen=True)
+class Baseline:
+    """The base: its registry, and for each task that both sides gate what answers the head's cases there.
+
+    `shared` has, by task, the ids of head's cases that the base has too, by id or by equal content.
+    """
+
+    registry: Registry
+    materials: Mapping[str, TaskMaterial]
+    recordings: Recordings
+    shared: Mapping[str, frozenset[str]]
+
+
+def load_project(files: Files, registry: Registry, rootdir: Path) -> Project:
+    """Load golden datasets, prompts, schemas and scorers. Raises InputError for whatever is broken."""
+    importer = Importer(rootdir, registry.folder)
+    materials = {
+        task.name: _material(task, registry, files, importer) for task in registry.tasks.values() if task.gated
+    }
+    return Project(files, registry, materials, Recordings(files, registry.cassettes))
+
+
+def _material(task: Task, registry: Registry, files: Files, importer: Importer) -> TaskMaterial:
+    assert task.golden is not None
+    scorer = make_scorer(task.score, importer)
+    return TaskMaterial(
+        task=task,
+        cases=load_golden(files, task.golden, scorer.objection),
+        requests=RequestBuilder(task, files, registry.folder, importer.function),
+        reader=AnswerReader(task.output, files),
+        scorer=scorer,
+        golden_label=files.label(task.golden),
+    )
+
+
+def load_baseline(files: Files, registry: Registry, head: Project, rootdir: Path) -> Baseline:
+    """Load what the base would have answered: its prompts, requests and recordings, head's expectations and scorer."""
+    importer = Importer(rootdir, registry.folder)
+    materials = {}
+    shared = {}
+    for name, material in head.materials.items():
+        task = registry.tasks.get(name)
+        if task is None or not task.gated or task.golden is None:
+            continue
+        base_cases = load_golden(files, task.golden, lambda expected: None)
+        shared[name] = _shared(base_cases, material.cases)
+        expected = {case.id: case.expected for case in material.cases}
+        cases = tuple(
+            dataclasses.replace(case, expected=expected[case.id]) for case in base_cases if case.id in expected
+        )
+        materials[name] = TaskMaterial(
+            task=task,
+            cases=cases,
+            requests=RequestBuilder(task, files, registry.folder, _base_importer(task, files, registry, importer)),
+            reader=AnswerReader(task.output, files),
+            scorer=material.scorer,
+            golden_label=files.label(task.golden),
+        )
+    return Baseline(registry, materials, Recordings(files, registry.cassettes), shared)
+
+
+def _shared(base: tuple[GoldenCase, ...], head: tuple[GoldenCase, ...]) -> frozenset[str]:
+    ids = {case.id for case in base}
+    contents = {_content(case) for case in base}
+    return frozenset(case.id for case in head if case.id in ids or _content(case) in contents)
+
+
+def _content(case: GoldenCase) -> str:
+    return repr((case.input, case.expected))
+
+
+def _base_importer(
+    task: Task, files: Files, registry: Registry, importer: Importer
+) -> Callable[[str, Place], Callable[..., Any]]:
+    """Imports a prompt builder as the base had it; a module from outside the project comes from the environment."""
+
+    def function(reference: str, place: Place) -> Callable[..., Any]:
+        module_name, _, name = reference.partition(":")
+        found = find_module(files, module_name, registry.folder)
+        if not isinstance(task.prompt, PromptBuilder) or found is None:
+            return importer.function(reference, place)
+        importer.add_folders()
+        path, source = found
+        module = types.ModuleType(module_name)
+        module.__dict__.update(__file__=files.label(PurePosixPath(path)), __package__=module_name.rpartition(".")[0])
+        try:
+            code = compile(source, files.label(path), "exec")
+            exec(code, module.__dict__)  # noqa: S102  # the base's own code, as trusted as head's
+            builder: Callable[..., Any] = getattr(module, name)
+        except Exception as error:  # a module may raise anything as it is imported
+            what = f"python: '{reference}' of the base cannot be imported: {type(error).__name__}: {error}"
+            raise InputError(what, place=place) from None
+        return builder
+
+    return function

@@ -1,0 +1,119 @@
+"""From a case to the request that is sent for it, and the key that it is recorded under."""
+
+from __future__ import annotations
+
+import hashlib
+import inspect
+import json
+import math
+from collections.abc import Callable, Mapping
+from pathlib import PurePosixPath
+from typing import Any
+
+from ..errors import InputError, Place, one_of
+from ..registry.files import Files
+from ..registry.model import PromptTemplate, Task, Tier, merged
+from .golden import GoldenCase
+from .templates import TemplateFault, compile_prompt
+
+__all__ = ["RequestBuilder", "canonical_key", "wire_body"]
+
+KEY_VERSION = "v1:"
+
+# Decided by the tier, or no part of what is asked.
+NOT_ACCEPTED = ("model", "timeout", "stream", "extra_headers", "extra_query")
+
+
+class RequestBuilder:
+    """Builds the arguments of messages.create for the cases of one task: defaults < tier < task < prompt."""
+
+    def __init__(
+        self,
+        task: Task,
+        files: Files,
+        folder: PurePosixPath,
+        import_function: Callable[[str, Place], Callable[..., Any]],
+    ) -> None:
+        assert task.prompt is not None
+        assert task.golden is not None
+        self._task = task
+        self._golden_label = files.label(task.golden)
+        if isinstance(task.prompt, PromptTemplate):
+            self._place = Place(files.label(task.prompt.path))
+            self._prompt: Callable[[Mapping[str, Any]], Any] = compile_prompt(task.prompt, files, folder)
+        else:
+            self._place = task.place
+            self._prompt = import_function(task.prompt.reference, task.place)
+            if inspect.iscoroutinefunction(self._prompt):
+                raise InputError(
+                    f"python: {task.prompt.reference} is async", place=task.place, valid="a plain function"
+                )
+        self._layers: dict[str, dict[str, Any]] = {}
+
+    def arguments(self, case: GoldenCase, tier: Tier) -> dict[str, Any]:
+        """The arguments, without the model. Raises InputError naming the case and the place in the prompt."""
+        if tier.name not in self._layers:
+            self._layers[tier.name] = self._task.arguments(tier)
+        try:
+            prompt = self._prompt(case.input)
+        except TemplateFault as error:
+            raise InputError(f"case '{case.id}': {error}", place=Place(self._golden_label, case.line)) from None
+        except Exception as error:  # a builder may raise anything
+            what = f"case '{case.id}': the prompt builder raised {type(error).__name__}: {error}"
+            raise InputError(what, place=self._place) from None
+        if not isinstance(prompt, Mapping):
+            what = f"case '{case.id}': the prompt builder returned {type(prompt).__name__}"
+            raise InputError(what, place=self._place, valid="a mapping of arguments of messages.create")
+        arguments = merged(self._layers[tier.name], prompt)
+        self._check(arguments, case)
+        return arguments
+
+    def _check(self, arguments: Mapping[str, Any], case: GoldenCase) -> None:
+        for name in NOT_ACCEPTED:
+            if name in arguments:
+                what = f"case '{case.id}': the prompt sets '{name}'"
+                raise InputError(what, place=self._place, valid="any other argument of messages.create")
+        for name, where in (("max_tokens", "'request' of the registry"), ("messages", "the prompt")):
+            if name not in arguments:
+                what = f"task '{self._task.name}': the argument '{name}' is missing"
+                raise InputError(what, place=self._place, fix=f"set {name} in {where}")
+
+
+def canonical_key(tier: Tier, arguments: Mapping[str, Any], sample: int = 0) -> str:
+    """`v1:` and the SHA-256 of what is asked of which model, as canonical JSON.
+
+    Canonical: sorted keys, no spaces, UTF-8, and whole floats as integers, so that 0 and 0.0 are one. The object holds
+    provider, model, arguments (without betas), betas and the sample number. Raises ValueError for what is not JSON.
+    """
+    asked = {
+        "provider": tier.provider,
+        "model": tier.model,
+        "arguments": {name: value for name, value in arguments.items() if name != "betas"},
+        "betas": arguments.get("betas", []),
+        "sample": sample,
+    }
+    text = json.dumps(_normalised(asked), sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+    return KEY_VERSION + hashlib.sha256(text.encode("utf-8")).hexdigest()
+
+
+def _normalised(value: Any) -> Any:
+    if isinstance(value, float) and math.isfinite(value) and value.is_integer():
+        return int(value)
+    if isinstance(value, Mapping):
+        for key in value:
+            if not isinstance(key, str):
+                raise ValueError(f"the key {key!r} is not a text")
+        return {key: _normalised(child) for key, child in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_normalised(child) for child in value]
+    if value is None or isinstance(value, (str, int, float, bool)):
+        return value
+    raise ValueError(
+        f"{type(value).__name__} is not JSON ({one_of(['text', 'number', 'true', 'false', 'null', 'list', 'mapping'])})"
+    )
+
+
+def wire_body(tier: Tier, arguments: Mapping[str, Any]) -> dict[str, Any]:
+    """The request's body as it goes over the wire, to compare with a recorded one."""
+    body = {name: value for name, value in arguments.items() if name not in ("extra_body", "betas")}
+    return {**body, "model": tier.model, **arguments.get("extra_body", {})}

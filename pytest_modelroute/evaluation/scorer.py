@@ -1,0 +1,64 @@
+"""What a scorer is: an output and an expectation in, right or wrong with a reason out."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from ..registry.model import ScorePolicy
+from .comparing import shown
+from .golden import ABSENT
+from .templates import resolve_pointer
+
+__all__ = ["RIGHT", "BuiltIn", "Score", "Scorer", "part_of", "told"]
+
+
+@dataclass(frozen=True, slots=True)
+class Score:
+    """Whether an output is correct, and if not, why."""
+
+    correct: bool
+    detail: str = ""
+
+
+RIGHT = Score(True)
+
+
+class Scorer(ABC):
+    """One task's scorer. `options` are the names it takes beside `kind`."""
+
+    options: tuple[str, ...] = ()
+
+    def objection(self, expected: Any) -> str | None:
+        """What is wrong with a golden expectation, or None."""
+        return "'expected' is missing" if expected is ABSENT else None
+
+    @abstractmethod
+    def score(self, output: Any, expected: Any, given: Mapping[str, Any]) -> Score:
+        """Judge one output. `given` is the case's input."""
+
+
+class BuiltIn(Scorer):
+    def __init__(self, policy: ScorePolicy) -> None:
+        self._ignore_case = bool(policy.options.get("ignore_case", False))
+        self._field: str | None = policy.options.get("field")
+
+    def _part(self, output: Any) -> Any:
+        """The part of the output that is scored; ABSENT where it is not there."""
+        return output if self._field is None else part_of(output, self._field)
+
+
+def part_of(value: Any, field: str) -> Any:
+    """What a key or a JSON pointer names; ABSENT where there is nothing."""
+    try:
+        return resolve_pointer(
+            value, field if field.startswith("/") else "/" + field.replace("~", "~0").replace("/", "~1")
+        )
+    except LookupError:
+        return ABSENT
+
+
+def told(value: Any) -> str:
+    return "nothing" if value is ABSENT else shown(value)

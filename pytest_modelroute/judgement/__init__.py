@@ -1,0 +1,1 @@
+"""Counts and policy in, verdict and reasons out: pure, standard library only."""

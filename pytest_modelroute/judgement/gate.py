@@ -1,0 +1,125 @@
+"""The gate: counts and policy in, a verdict with its findings out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+
+from ..registry.model import GatePolicy, Rule
+from .intervals import lower_bound, upper_bound
+from .power import cases_to_certify
+
+__all__ = ["Counts", "Decision", "Finding", "FindingKind", "Scope", "Verdict", "fails_build", "judge"]
+
+
+class Verdict(Enum):
+    PASS = "pass"  # noqa: S105  # a verdict
+    FAIL = "fail"
+    INCONCLUSIVE = "inconclusive"
+    ERROR = "error"
+    NOT_EVALUATED = "not_evaluated"
+    UNGATED = "ungated"
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """Cases by outcome; an error is neither correct nor wrong, and is never left out."""
+
+    correct: int
+    wrong: int
+    errors: int
+
+    @property
+    def cases(self) -> int:
+        return self.correct + self.wrong + self.errors
+
+    @property
+    def error_rate(self) -> float | None:
+        """Wrong answers over all cases; None where there are none."""
+        return self.wrong / self.cases if self.cases else None
+
+    @property
+    def bounds(self) -> tuple[float, float] | None:
+        """One-sided 95 % Clopper-Pearson bounds; unanswered cases make both as wide as they could be."""
+        if not self.cases:
+            return None
+        return lower_bound(self.wrong, self.cases), upper_bound(self.wrong + self.errors, self.cases)
+
+
+class Scope(Enum):
+    """Which cases a finding is about."""
+
+    ALL = "all"
+    BASE = "base"
+
+
+class FindingKind(Enum):
+    UNANSWERED = "unanswered"
+    WITHIN = "within"
+    ABOVE = "above"
+    TOO_FEW = "too_few"
+    CERTIFIED = "certified"
+    REFUTED = "refuted"
+    UNDECIDED = "undecided"
+    NO_CASES = "no_cases"
+    UNGATED_MOVE = "ungated_move"
+    GATE_NOT_RUN = "gate_not_run"
+    DUPLICATES = "duplicates"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One reason of a verdict; `more_cases` is how many would decide it, None where more will not help."""
+
+    kind: FindingKind
+    scope: Scope
+    counts: Counts
+    policy: GatePolicy
+    more_cases: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    verdict: Verdict
+    findings: tuple[Finding, ...]
+
+
+SEVERITY = (Verdict.PASS, Verdict.INCONCLUSIVE, Verdict.FAIL, Verdict.ERROR)
+
+
+def judge(counts: Counts, policy: GatePolicy, base_counts: Counts | None = None) -> Decision:
+    """Judge a task on all its cases and, where given, on those of them that the base has too: the worse one counts."""
+    verdict, finding = _judge(counts, policy, Scope.ALL)
+    if base_counts is None:
+        return Decision(verdict, (finding,))
+    base_verdict, base_finding = _judge(base_counts, policy, Scope.BASE)
+    return Decision(max(verdict, base_verdict, key=SEVERITY.index), (finding, base_finding))
+
+
+def fails_build(verdict: Verdict, strict: bool) -> bool:
+    """Whether a verdict blocks the merge: an inconclusive one does so where the task's assignment changes."""
+    return verdict in (Verdict.FAIL, Verdict.ERROR) or (strict and verdict is Verdict.INCONCLUSIVE)
+
+
+def _judge(counts: Counts, policy: GatePolicy, scope: Scope) -> tuple[Verdict, Finding]:
+    def found(verdict: Verdict, kind: FindingKind, more_cases: int | None = None) -> tuple[Verdict, Finding]:
+        return verdict, Finding(kind, scope, counts, policy, more_cases)
+
+    if counts.errors:
+        return found(Verdict.ERROR, FindingKind.UNANSWERED)
+    if not counts.cases:
+        return found(Verdict.INCONCLUSIVE, FindingKind.NO_CASES)
+    if policy.rule is Rule.CERTIFIED:
+        lower, upper = lower_bound(counts.wrong, counts.cases), upper_bound(counts.wrong, counts.cases)
+        if upper <= policy.max_error:
+            return found(Verdict.PASS, FindingKind.CERTIFIED)
+        if lower > policy.max_error:
+            return found(Verdict.FAIL, FindingKind.REFUTED)
+        needed = cases_to_certify(counts.wrong / counts.cases, policy.max_error)
+        more = None if needed is None else max(needed - counts.cases, 1)
+        return found(Verdict.INCONCLUSIVE, FindingKind.UNDECIDED, more)
+    if counts.wrong / counts.cases > policy.max_error:
+        return found(Verdict.FAIL, FindingKind.ABOVE)
+    if scope is Scope.ALL and counts.cases < policy.min_cases:
+        return found(Verdict.INCONCLUSIVE, FindingKind.TOO_FEW, policy.min_cases - counts.cases)
+    return found(Verdict.PASS, FindingKind.WITHIN)

@@ -1,0 +1,87 @@
+"""Exact bounds of a share, without scipy: one-sided Clopper-Pearson through the incomplete beta function."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+__all__ = ["ALPHA", "beta_cdf", "binomial_cdf", "lower_bound", "root", "upper_bound"]
+
+ALPHA = 0.05  # one-sided
+
+SMALLEST = 1e-300
+PRECISION = 1e-16
+MOST_STEPS = 10_000
+
+
+def beta_cdf(x: float, a: float, b: float) -> float:
+    """The regularised incomplete beta function I_x(a, b) for x in [0, 1], a > 0, b > 0.
+
+    Lentz's method on the continued fraction (DLMF 8.17.22), on the side where it converges fast.
+    """
+    if x <= 0.0:
+        return 0.0
+    if x >= 1.0:
+        return 1.0
+    log_front = math.lgamma(a + b) - math.lgamma(a) - math.lgamma(b) + a * math.log(x) + b * math.log1p(-x)
+    if x < (a + 1.0) / (a + b + 2.0):
+        return math.exp(log_front) * _fraction(x, a, b) / a
+    return 1.0 - math.exp(log_front) * _fraction(1.0 - x, b, a) / b
+
+
+def _fraction(x: float, a: float, b: float) -> float:
+    c = 1.0
+    d = 1.0 / _away_from_zero(1.0 - (a + b) * x / (a + 1.0))
+    value = d
+    for m in range(1, MOST_STEPS):
+        even = m * (b - m) * x / ((a + 2 * m - 1.0) * (a + 2 * m))
+        odd = -(a + m) * (a + b + m) * x / ((a + 2 * m) * (a + 2 * m + 1.0))
+        for term in (even, odd):
+            d = 1.0 / _away_from_zero(1.0 + term * d)
+            c = _away_from_zero(1.0 + term / c)
+            value *= d * c
+        if abs(d * c - 1.0) < PRECISION * 4:
+            break
+    return value
+
+
+def _away_from_zero(value: float) -> float:
+    return value if abs(value) > SMALLEST else SMALLEST
+
+
+def binomial_cdf(x: int, n: int, p: float) -> float:
+    """P(X <= x) for X ~ Binomial(n, p)."""
+    if x < 0:
+        return 0.0
+    if x >= n:
+        return 1.0
+    return beta_cdf(1.0 - p, n - x, x + 1)
+
+
+def upper_bound(x: int, n: int, alpha: float = ALPHA) -> float:
+    """The one-sided Clopper-Pearson upper bound of x in n: beta.ppf(1 - alpha, x + 1, n - x); 1 at x = n."""
+    _check(x, n)
+    return 1.0 if x == n else root(lambda p: binomial_cdf(x, n, p) - alpha, 0.0, 1.0)
+
+
+def lower_bound(x: int, n: int, alpha: float = ALPHA) -> float:
+    """The one-sided Clopper-Pearson lower bound of x in n: beta.ppf(alpha, x, n - x + 1); 0 at x = 0."""
+    _check(x, n)
+    return 0.0 if x == 0 else root(lambda p: alpha - beta_cdf(p, x, n - x + 1), 0.0, 1.0)
+
+
+def _check(x: int, n: int) -> None:
+    if not 0 <= x <= n or n < 1:
+        raise ValueError(f"{x} of {n} is not a share of at least one case")
+
+
+def root(function: Callable[[float], float], low: float, high: float) -> float:
+    """Where a function that falls from positive to negative crosses zero, to the last bit, by bisection."""
+    while True:
+        middle = (low + high) / 2
+        if middle in (low, high):
+            return middle
+        if function(middle) > 0:
+            low = middle
+        else:
+            high = middle

@@ -1,0 +1,1 @@
+"""What pytest sees: the only wing that imports pytest."""

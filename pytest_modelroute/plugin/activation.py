@@ -1,0 +1,132 @@
+"""Turning the plugin on: settings and every input are read and checked before anything is collected."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import pytest
+
+from ..errors import InputError, ModelrouteError, did_you_mean
+from ..evaluation.evaluate import Play
+from ..evaluation.project import load_baseline, load_project
+from ..registry.base import Commit, CommitFiles, merge_base
+from ..registry.changes import compare, reassigned, strict_tasks
+from ..registry.files import WorkingTree
+from ..registry.loading import load_registry
+from ..registry.model import Registry
+from ..reporting.assessment import Assessment, Comparison
+from .collection import Collector
+from .session import SessionReport
+from .settings import SETTINGS, RecordMode, ReplayMode, Settings, read_settings
+
+__all__ = ["activate"]
+
+
+def activate(config: pytest.Config) -> None:
+    """Load the project and register the hooks. Raises pytest.UsageError (exit status 4) for broken input."""
+    try:
+        settings = read_settings(config)
+        _check_recording(config, settings)
+        assessment = _assess(settings)
+    except ModelrouteError as error:
+        raise pytest.UsageError(f"modelroute: {error}") from None
+    except OSError as error:
+        raise pytest.UsageError(f"modelroute: {error.filename or ''}: {error.strerror}") from None
+    config.stash[SETTINGS] = settings
+    _collect_registry(config, settings)
+    config.pluginmanager.register(Collector(settings, assessment), "modelroute-collection")
+    config.pluginmanager.register(SessionReport(config, settings, assessment), "modelroute-session")
+    if settings.record is not RecordMode.NONE:
+        from .recording import Recording
+
+        config.pluginmanager.register(Recording(settings, assessment), "modelroute-recording")
+    config.add_cleanup(assessment.close)
+
+
+def _check_recording(config: pytest.Config, settings: Settings) -> None:
+    if settings.record is RecordMode.NONE:
+        return
+    if getattr(config.option, "numprocesses", None) or hasattr(config, "workerinput"):
+        raise InputError("--modelroute-record runs in one process, with several calls at once", fix="add -n 0")
+    if settings.replay is ReplayMode.VCR:
+        raise InputError("--modelroute-replay=vcr checks recordings; it cannot be combined with --modelroute-record")
+
+
+def _assess(settings: Settings) -> Assessment:
+    files = WorkingTree(settings.rootdir)
+    try:
+        registry = load_registry(files, settings.registry)
+    except FileNotFoundError:
+        what = f"no registry at {settings.registry} (from rootdir {settings.rootdir})"
+        fix = "--modelroute-registry=PATH, or `modelroute_registry` in pytest's ini file"
+        raise InputError(what, valid="a file such as modelroute.yaml", fix=fix) from None
+    _check_names(settings, registry)
+    commit = merge_base(settings.rootdir, settings.base) if settings.base else None
+    tried, moves = reassigned(registry, settings.tries)
+    project = load_project(files, tried, settings.rootdir)
+    baseline, changes, strict = None, moves, frozenset(settings.tries)
+    if commit is not None:
+        before = _base_registry(settings, commit)
+        if before is not None:
+            base_files, base_registry = before
+            baseline = load_baseline(base_files, base_registry, project, settings.rootdir)
+            own = compare(base_registry, registry)
+        else:
+            own = compare(_empty(registry), registry)
+        changes, strict = (*own, *moves), strict | strict_tasks(own, registry)
+    comparison = Comparison(
+        commit=commit,
+        baseline=baseline,
+        changes=changes,
+        strict=strict,
+        tried={name: registry.tasks[name].tier for name in settings.tries},
+    )
+    return Assessment(project, comparison, _player(settings))
+
+
+def _check_names(settings: Settings, registry: Registry) -> None:
+    names = [tier.name for tier in registry.tiers]
+    for name in settings.record_tiers:
+        if name != "all" and name not in names:
+            what = f"--modelroute-record-tiers: unknown tier '{name}'"
+            raise InputError(what, valid=did_you_mean(name, [*names, "all"]))
+
+
+def _base_registry(settings: Settings, commit: Commit) -> tuple[CommitFiles, Registry] | None:
+    """The base's registry, under its earlier name if it was moved; None where the base has none."""
+    files = CommitFiles(settings.rootdir, commit.commit)
+    try:
+        return files, load_registry(files, settings.registry)
+    except FileNotFoundError:
+        path = files.renamed_from(settings.registry)
+    return None if path is None else (files, load_registry(files, path))
+
+
+def _empty(registry: Registry) -> Registry:
+    """A base without a registry: every task is new."""
+    return dataclasses.replace(registry, tasks={}, acknowledged=())
+
+
+def _player(settings: Settings) -> Play | None:
+    if settings.replay is ReplayMode.DIRECT:
+        return None
+    from ..cassettes.crosscheck import VcrPlayer
+
+    return VcrPlayer().play
+
+
+def _collect_registry(config: pytest.Config, settings: Settings) -> None:
+    """See to it that the registry is collected: alone, where the switch was typed and no paths were; else beside them.
+
+    Runs in xdist's workers too, which parse the command line anew.
+    """
+    path = settings.rootdir / settings.registry
+    typed = "--modelroute" in map(str, config.invocation_params.args)
+    if typed and config.args_source is not pytest.Config.ArgsSource.ARGS:
+        config.args = [str(path)]
+        return
+    for argument in config.args:
+        start = config.invocation_params.dir / argument.partition("::")[0]
+        if start == path or (start.is_dir() and path.is_relative_to(start)):
+            return
+    config.args = [*config.args, str(path)]

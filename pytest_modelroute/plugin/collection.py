@@ -1,0 +1,223 @@
+"""The registry as pytest collects it: a file of tasks, each with its cases and, last, its gate."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Generator, Iterator
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Literal
+
+import pytest
+
+from ..evaluation.evaluate import Outcome
+from ..reporting.assessment import Assessment
+from ..reporting.json import task_to_wire
+from ..reporting.model import TaskReport
+from .settings import Settings
+
+__all__ = ["CaseItem", "Collector", "GateItem"]
+
+GATE = "gate"
+STATUS = {
+    Outcome.WRONG.value: ("wrong", "w", ("WRONG", {"yellow": True})),
+    # Not pytest's own "error", which is a failure: the gate fails for it.
+    Outcome.ERROR.value: ("unscored", "?", ("UNSCORED", {"yellow": True})),
+}
+# Reports of one kind share it: thousands of them are kept until the session ends.
+KEYWORDS: dict[str, Any] = {"modelroute": 1}
+
+
+class Collector:
+    """The hooks that collect and run the registry's items."""
+
+    def __init__(self, settings: Settings, assessment: Assessment) -> None:
+        self._path = settings.rootdir / settings.registry
+        self._assessment = assessment
+
+    def pytest_collect_file(self, file_path: Path, parent: pytest.Collector) -> pytest.Collector | None:
+        if file_path != self._path:
+            return None
+        return RegistryFile.from_parent(parent, path=file_path, assessment=self._assessment)
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_collection_modifyitems(self, config: pytest.Config, items: list[pytest.Item]) -> Generator[None]:
+        """Put back the gates of strict tasks that a selection or a shard dropped; `--deselect` means what it says."""
+        told = tuple(config.option.deselect or ())
+        required = [
+            item
+            for item in items
+            if isinstance(item, GateItem)
+            and self._assessment.must_run(item.task)
+            and not (told and item.nodeid.startswith(told))
+        ]
+        yield
+        kept = set(items)
+        items.extend(item for item in required if item not in kept)
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_protocol(self, item: pytest.Item) -> bool | None:
+        """Three plain reports an item, at a fraction of the stock protocol's cost: nothing here needs a fixture."""
+        if not isinstance(item, (CaseItem, GateItem)):
+            return None
+        hook = item.hook
+        nodeid, location = item.nodeid, item.location
+        hook.pytest_runtest_logstart(nodeid=nodeid, location=location)
+        hook.pytest_runtest_logreport(report=_passed(item, "setup"))
+        start = time.time()
+        clock = time.perf_counter()
+        item.runtest()
+        duration = time.perf_counter() - clock
+        hook.pytest_runtest_logreport(report=item.call_report(start, start + duration, duration))
+        hook.pytest_runtest_logreport(report=_passed(item, "teardown"))
+        hook.pytest_runtest_logfinish(nodeid=nodeid, location=location)
+        return True
+
+    def pytest_runtest_makereport(self, item: pytest.Item, call: pytest.CallInfo[None]) -> pytest.TestReport | None:
+        """The same report where another plugin runs the stock protocol."""
+        if isinstance(item, (CaseItem, GateItem)) and call.when == "call" and call.excinfo is None:
+            return item.call_report(call.start, call.stop, call.duration)
+        return None
+
+    def pytest_report_teststatus(
+        self, report: pytest.TestReport
+    ) -> tuple[str, str, tuple[str, dict[str, bool]]] | None:
+        outcome = getattr(report, "modelroute_outcome", None)
+        return None if outcome is None else STATUS.get(outcome)
+
+
+class RegistryFile(pytest.File):
+    """The registry file."""
+
+    def __init__(self, *, assessment: Assessment, **node: Any) -> None:
+        super().__init__(**node)
+        self.assessment = assessment
+
+    def collect(self) -> Iterator[TaskNode]:
+        for name in self.assessment.gates():
+            yield TaskNode.from_parent(self, name=name, assessment=self.assessment)
+
+
+class TaskNode(pytest.Collector):
+    """One task type."""
+
+    def __init__(self, *, assessment: Assessment, **node: Any) -> None:
+        super().__init__(**node)
+        self.assessment = assessment
+
+    def collect(self) -> Iterator[pytest.Item]:
+        evaluation = self.assessment.evaluations.get(self.name)
+        if evaluation is not None:
+            for index, case in enumerate(evaluation.material.cases):
+                yield CaseItem.from_parent(self, name=case.id, index=index)
+        yield GateItem.from_parent(self, name=GATE)
+
+    @cached_property
+    def hook(self) -> Any:
+        """The hook caller: one lookup for all items of the task, which share their path."""
+        return self.ihook
+
+    @cached_property
+    def file(self) -> str:
+        return self.nodeid.partition("::")[0]
+
+
+class _ModelrouteItem(pytest.Item):
+    parent: TaskNode
+
+    @property
+    def hook(self) -> Any:
+        return self.parent.hook
+
+    @property
+    def task(self) -> str:
+        return self.parent.name
+
+    @property
+    def location(self) -> tuple[str, int | None, str]:  # not cached: a tuple a case costs memory
+        return (self.parent.file, None, f"{self.parent.name}::{self.name}")
+
+
+class CaseItem(_ModelrouteItem):
+    """One golden case: correct, wrong or in error, and never a failed test."""
+
+    def __init__(self, *, index: int, **node: Any) -> None:
+        super().__init__(**node)
+        self.index = index
+
+    def runtest(self) -> None:
+        self.parent.assessment.evaluations[self.task].result(self.index)
+
+    def call_report(self, start: float, stop: float, duration: float) -> pytest.TestReport:
+        result = self.parent.assessment.evaluations[self.task].result(self.index)
+        return pytest.TestReport(
+            self.nodeid,
+            self.location,
+            KEYWORDS,
+            "passed",
+            None,
+            "call",
+            duration=duration,
+            start=start,
+            stop=stop,
+            modelroute_outcome=result.outcome.value,
+        )
+
+
+class GateItem(_ModelrouteItem):
+    """The judgement of a whole task, whatever else of it was selected."""
+
+    def runtest(self) -> None:
+        self.parent.assessment.judged(self.task)
+
+    def call_report(self, start: float, stop: float, duration: float) -> pytest.TestReport:
+        task = self.parent.assessment.judged(self.task)
+        outcome: Literal["failed", "passed"] = "failed" if task.fails_build else "passed"
+        # Whatever has `toterminal` serves pytest as a representation of a failure.
+        failure: Any = GateFailure(task) if task.fails_build else None
+        # xdist's controller has not judged the task itself.
+        sent = task_to_wire(task) if hasattr(self.config, "workerinput") else None
+        return pytest.TestReport(
+            self.nodeid,
+            self.location,
+            KEYWORDS,
+            outcome,
+            failure,
+            "call",
+            duration=duration,
+            start=start,
+            stop=stop,
+            modelroute_gate=task.task,
+            modelroute_report=sent,
+        )
+
+
+class GateFailure:
+    """Why a gate failed, in a few lines; the report's table and cases follow at the end of the session."""
+
+    def __init__(self, task: TaskReport) -> None:
+        self._lines = [f"{task.task} on {task.tier}: {task.verdict.value}", *(f"  {reason}" for reason in task.reasons)]
+        if task.way_out:
+            self._lines.append(f"  way out: {task.way_out}")
+        self.reprcrash = GateCrash(task.reasons[0])
+
+    def __str__(self) -> str:
+        return "\n".join(self._lines)
+
+    def toterminal(self, tw: Any) -> None:
+        for line in self._lines:
+            tw.line(line)
+
+
+class GateCrash:
+    """What pytest's short summary prints beside the node id."""
+
+    def __init__(self, message: str) -> None:
+        self.message = message
+
+    def __str__(self) -> str:
+        return self.message
+
+
+def _passed(item: _ModelrouteItem, when: Literal["setup", "teardown"]) -> pytest.TestReport:
+    return pytest.TestReport(item.nodeid, item.location, KEYWORDS, "passed", None, when, (), 0.0, 0.0, 0.0)

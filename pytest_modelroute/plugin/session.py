@@ -1,0 +1,86 @@
+"""What a session tells: its header, its summary and report files, and gates that should have run."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+import pytest
+
+from ..errors import InputError
+from ..judgement.gate import Verdict
+from ..reporting.assessment import Assessment
+from ..reporting.json import task_from_wire, write_json
+from ..reporting.model import RunReport, TaskReport
+from ..reporting.terminal import render
+from .settings import RecordMode, Settings
+
+__all__ = ["SessionReport"]
+
+LOG_COLUMNS = 120
+
+
+class SessionReport:
+    """Gathers the judged tasks, wherever their gates ran, and tells of them at the end."""
+
+    def __init__(self, config: pytest.Config, settings: Settings, assessment: Assessment) -> None:
+        self._config = config
+        self._settings = settings
+        self._assessment = assessment
+        self._judged: dict[str, TaskReport] = {}
+
+    def pytest_report_header(self) -> str:
+        project = self._assessment.project
+        cases = sum(len(material.cases) for material in project.materials.values())
+        commit = self._assessment.comparison.commit
+        told = [f"modelroute: {project.registry.path}", f"{len(project.materials)} gated tasks", f"{cases} cases"]
+        told.append(f"base {commit.ref} ({commit.commit[:10]})" if commit else "no base")
+        if self._settings.record is not RecordMode.NONE:
+            told.append(f"recording: {self._settings.record.value}")
+        return ", ".join(told)
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        name = getattr(report, "modelroute_gate", None)
+        if name is not None:
+            wire = getattr(report, "modelroute_report", None)
+            self._judged[name] = self._assessment.judged(name) if wire is None else task_from_wire(wire)
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_sessionfinish(self, session: pytest.Session) -> None:
+        if self._silent():
+            return
+        report = self._report()
+        missing = [
+            task
+            for task in report.tasks
+            if task.verdict is Verdict.NOT_EVALUATED and self._assessment.must_run(task.task)
+        ]
+        if missing and session.exitstatus == pytest.ExitCode.OK:
+            session.exitstatus = pytest.ExitCode.TESTS_FAILED
+        if self._settings.json is not None:
+            try:
+                write_json(report, self._settings.json)
+            except InputError as error:
+                raise pytest.UsageError(f"modelroute: {error}") from None
+
+    def pytest_terminal_summary(self, terminalreporter: Any) -> None:
+        if self._silent():
+            return
+        writer = terminalreporter._tw
+        verbosity = self._config.get_verbosity()
+        # A log file has no width: pytest's 80 columns are a guess, and a table is read more easily whole.
+        width = writer.fullwidth if terminalreporter.isatty or "COLUMNS" in os.environ else LOG_COLUMNS
+        lines = list(render(self._report(), width, verbosity))
+        if not lines:
+            return
+        if verbosity >= 0:
+            terminalreporter.section("model routing")
+        for line in lines:
+            markup = {line.tone: True} if line.tone else {}
+            terminalreporter.write_line(line.text, bold=line.bold, **markup)
+
+    def _silent(self) -> bool:
+        return bool(self._config.option.collectonly) or hasattr(self._config, "workerinput")
+
+    def _report(self) -> RunReport:
+        return self._assessment.run_report(self._judged)

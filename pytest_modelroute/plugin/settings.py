@@ -1,0 +1,112 @@
+"""The options, read once into a frozen value."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import Enum
+from pathlib import Path, PurePosixPath
+from typing import TypeVar
+
+import pytest
+
+from ..errors import InputError, did_you_mean, one_of
+from ..registry.ci import base_from_ci
+
+__all__ = ["SETTINGS", "RecordMode", "ReplayMode", "Settings", "read_settings"]
+
+
+class RecordMode(Enum):
+    """vcrpy's words."""
+
+    NONE = "none"
+    ONCE = "once"
+    NEW_EPISODES = "new_episodes"
+    ALL = "all"
+
+
+class ReplayMode(Enum):
+    DIRECT = "direct"
+    VCR = "vcr"
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What this session is asked to do; `registry` is relative to `rootdir`, `json` absolute."""
+
+    rootdir: Path
+    registry: PurePosixPath
+    base: str | None
+    record: RecordMode
+    record_tiers: tuple[str, ...]
+    tries: Mapping[str, str]
+    replay: ReplayMode
+    json: Path | None
+
+
+SETTINGS = pytest.StashKey[Settings]()
+
+Mode = TypeVar("Mode", bound=Enum)
+
+
+def read_settings(config: pytest.Config) -> Settings:
+    """Read the command line, then the ini file. Raises InputError for a value that is not valid."""
+
+    def value(name: str) -> str:
+        typed = getattr(config.option, f"modelroute_{name}")
+        return str(config.getini(f"modelroute_{name}") or "") if typed is None else str(typed)
+
+    json = value("json")
+    typed_base = config.option.modelroute_base
+    base = config.getini("modelroute_base") if typed_base is None else typed_base
+    return Settings(
+        rootdir=config.rootpath,
+        registry=_below_rootdir(config, value("registry"), typed=config.option.modelroute_registry is not None),
+        base=base_from_ci(os.environ) if base is None else base or None,
+        record=_record_mode(value("record")),
+        record_tiers=tuple(name.strip() for name in value("record_tiers").split(",") if name.strip()),
+        tries=_tries(config.option.modelroute_try or config.getini("modelroute_try")),
+        replay=_mode(ReplayMode, "--modelroute-replay", value("replay")),
+        json=config.invocation_params.dir / json if json else None,
+    )
+
+
+def _below_rootdir(config: pytest.Config, text: str, *, typed: bool) -> PurePosixPath:
+    """A typed path may be meant from where the user stands; otherwise it is from rootdir."""
+    candidates = [config.rootpath / text]
+    if typed:
+        candidates.append(config.invocation_params.dir / text)
+    path = next((candidate for candidate in candidates if candidate.is_file()), candidates[0])
+    absolute = Path(os.path.normpath(path))
+    if not absolute.is_relative_to(config.rootpath):
+        what = f"--modelroute-registry: {text} is outside pytest's rootdir {config.rootpath}"
+        raise InputError(what, valid="a path inside it", fix="--rootdir=FOLDER")
+    return PurePosixPath(absolute.relative_to(config.rootpath).as_posix())
+
+
+def _record_mode(text: str) -> RecordMode:
+    if not text:
+        modes = one_of(mode.value for mode in RecordMode)
+        what = "--modelroute-record needs a mode"
+        raise InputError(what, valid=modes, fix="--modelroute-record=new_episodes records what is missing or stale")
+    return _mode(RecordMode, "--modelroute-record", text)
+
+
+def _mode(kind: type[Mode], option: str, text: str) -> Mode:
+    try:
+        return kind(text)
+    except ValueError:
+        valid = did_you_mean(text, [mode.value for mode in kind])
+        raise InputError(f"{option}: unknown mode '{text}'", valid=valid) from None
+
+
+def _tries(texts: list[str]) -> dict[str, str]:
+    tries: dict[str, str] = {}
+    for text in texts:
+        task, separator, tier = text.partition("=")
+        if not separator or not task or not tier:
+            raise InputError(f"--modelroute-try: '{text}' is not an assignment", valid="TASK=TIER")
+        if tries.setdefault(task, tier) != tier:
+            raise InputError(f"--modelroute-try: two tiers for the task '{task}'", valid="one TASK=TIER for each task")
+    return tries

@@ -1,0 +1,241 @@
+"""From the registry file to a checked `Registry`: every error with file, line and what would be valid."""
+
+from __future__ import annotations
+
+import ipaddress
+import itertools
+from collections.abc import Callable, Mapping
+from pathlib import PurePosixPath
+from typing import Any, TypeVar
+from urllib.parse import urlsplit
+
+from .. import strict_json
+from ..errors import InputError, Place, did_you_mean
+from .checking import check_shape
+from .document import LARGEST_DOCUMENT, Document, parse_yaml
+from .files import Files, inside
+from .model import (
+    Acknowledgement,
+    AnswerSource,
+    Fences,
+    GatePolicy,
+    OutputFormat,
+    OutputPolicy,
+    Price,
+    Prompt,
+    Registry,
+    Rule,
+    SchemaDocument,
+    ScorePolicy,
+    ScorerKind,
+    Task,
+    Tier,
+    merged,
+)
+from .prompts import read_builder, read_template
+
+__all__ = ["load_registry"]
+
+Read = TypeVar("Read")
+
+DEFAULTS: Mapping[str, Mapping[str, Any]] = {
+    "request": {},
+    "output": {"format": "text", "from": "text", "fenced": "reject"},
+    "score": {"kind": "exact"},
+    "gate": {"max_error": 0.08, "rule": "observed", "min_cases": 100},
+}
+
+
+def load_registry(files: Files, path: PurePosixPath) -> Registry:
+    """Read and check a registry with the prompts and schemas that it names; golden datasets are not opened.
+
+    Raises InputError for whatever is broken, and FileNotFoundError where there is no registry at `path`.
+    """
+    document = parse_yaml(files.read(path, LARGEST_DOCUMENT), files.label(path))
+    if not isinstance(document.value, dict):
+        raise InputError("the registry is not a mapping", place=document.place(), valid="version, tiers, tasks, ...")
+    check_shape(document)
+    return _Loader(files, path, document).registry()
+
+
+class _Loader:
+    def __init__(self, files: Files, path: PurePosixPath, document: Document) -> None:
+        self._files = files
+        self._path = path
+        self._document = document
+        self._value: dict[str, Any] = document.value
+        self._read: dict[PurePosixPath, Any] = {}
+
+    def registry(self) -> Registry:
+        tiers = tuple(self._tier(index, raw) for index, raw in enumerate(self._value["tiers"]))
+        names = [tier.name for tier in tiers]
+        for index, name in enumerate(names):
+            if name in names[:index]:
+                place = self._document.place("tiers", index, "name")
+                raise InputError(f"two tiers are called '{name}'", place=place, valid="a name of its own for each tier")
+        self._check_tier(self._value["default_tier"], names, "default_tier")
+        tasks = {name: self._task(name, raw, names) for name, raw in (self._value.get("tasks") or {}).items()}
+        return Registry(
+            path=self._path,
+            label=self._document.label,
+            tiers=tiers,
+            default_tier=self._value["default_tier"],
+            tasks=tasks,
+            cassettes=self._inside(self._value.get("cassettes", "cassettes"), "cassettes"),
+            acknowledged=tuple(self._acknowledged()),
+            warnings=tuple(self._price_warnings(tiers)),
+            default_tier_place=self._document.place("default_tier"),
+            tiers_place=self._document.place("tiers"),
+        )
+
+    def _tier(self, index: int, raw: Mapping[str, Any]) -> Tier:
+        price = raw.get("price")
+        base_url = raw.get("base_url")
+        if base_url is not None and not _is_loopback(base_url) and "api_key_env" not in raw:
+            raise InputError(
+                f"tiers.{index}: {base_url} is not on this machine, and no key is named for it",
+                place=self._document.place("tiers", index, "base_url"),
+                valid="`api_key_env: NAME` beside it: a key never goes to another host by default",
+            )
+        return Tier(
+            name=raw["name"],
+            model=raw["model"],
+            provider=raw.get("provider", "anthropic"),
+            price=Price(price.get("input"), price.get("output"), price.get("as_of")) if price else None,
+            base_url=base_url,
+            api_key_env=raw.get("api_key_env"),
+            request=raw.get("request", {}),
+        )
+
+    def _task(self, name: str, raw: Mapping[str, Any], tiers: list[str]) -> Task:
+        here = ("tasks", name)
+        if not name.strip("."):
+            raise InputError(f"a task cannot be called '{name}'", place=self._document.place(*here))
+        self._check_tier(raw["tier"], tiers, *here, "tier")
+        output = self._inherited(raw, "output")
+        score = self._inherited(raw, "score")
+        gate = self._inherited(raw, "gate")
+        golden = self._inside(raw["golden"], *here, "golden") if "golden" in raw else None
+        if golden is not None:
+            self._load(golden, lambda path: self._files.open(path).close(), *here, "golden")
+        return Task(
+            name=name,
+            tier=raw["tier"],
+            golden=golden,
+            prompt=self._prompt(raw["prompt"], *here, "prompt") if "prompt" in raw else None,
+            default_request=self._value.get("defaults", {}).get("request", {}),
+            request=raw.get("request", {}),
+            output=self._output(output, name),
+            score=ScorePolicy(
+                ScorerKind(score["kind"]),
+                {key: value for key, value in score.items() if key != "kind"},
+                self._document.place(*here, "score"),
+            ),
+            gate=GatePolicy(gate["max_error"], Rule(gate["rule"]), gate["min_cases"]),
+            place=self._document.place(*here),
+            tier_place=self._document.place(*here, "tier"),
+        )
+
+    def _inherited(self, raw: Mapping[str, Any], part: str) -> dict[str, Any]:
+        """The task's mapping over the defaults'; a scorer of another kind takes over no options."""
+        own = raw.get(part, {})
+        default = merged(DEFAULTS[part], self._value.get("defaults", {}).get(part, {}))
+        if part == "score" and own.get("kind", default["kind"]) != default["kind"]:
+            return dict(own)
+        return merged(default, own)
+
+    def _output(self, raw: Mapping[str, Any], task: str) -> OutputPolicy:
+        place = self._document.place("tasks", task, "output")
+        if raw["format"] == "text":
+            for key, value in (("from", "tool_use"), ("fenced", "allow")):
+                if raw[key] == value:
+                    raise InputError(f"tasks.{task}.output: '{key}: {value}' needs 'format: json'", place=place)
+            if "confidence" in raw:
+                raise InputError(f"tasks.{task}.output: 'confidence' needs 'format: json'", place=place)
+        schema = None
+        if "schema" in raw:
+            own = "schema" in self._value["tasks"][task].get("output", {})
+            where = ("tasks", task, "output", "schema") if own else ("defaults", "output", "schema")
+            path = self._inside(raw["schema"], *where)
+            schema = self._load(path, self._schema, *where)
+        return OutputPolicy(
+            OutputFormat(raw["format"]), AnswerSource(raw["from"]), Fences(raw["fenced"]), raw.get("confidence"), schema
+        )
+
+    def _schema(self, path: PurePosixPath) -> SchemaDocument:
+        data = self._files.read(path, LARGEST_DOCUMENT)
+        label = self._files.label(path)
+        if path.suffix in (".yaml", ".yml"):
+            return SchemaDocument(path, parse_yaml(data, label).value)
+        try:
+            return SchemaDocument(path, strict_json.parse_unique(data.decode("utf-8-sig")))
+        except ValueError as error:
+            raise InputError(
+                f"the schema is not JSON: {error}", place=Place(label, getattr(error, "lineno", None))
+            ) from None
+
+    def _prompt(self, raw: str | Mapping[str, str], *where: str) -> Prompt:
+        if not isinstance(raw, str):
+            return read_builder(self._files, raw["python"], self._path.parent)
+        path = self._inside(raw, *where)
+        return self._load(path, lambda found: read_template(self._files, found, self._path.parent), *where)
+
+    def _load(self, path: PurePosixPath, read: Callable[[PurePosixPath], Read], *where: str) -> Read:
+        """Read a file that the registry names, once; a missing one is an error at the line that names it."""
+        if path not in self._read:
+            try:
+                self._read[path] = read(path)
+            except OSError as error:
+                problem = error.strerror if isinstance(error, PermissionError) else "does not exist"
+                place = self._document.place(*where)
+                raise InputError(f"{'.'.join(where)}: {path} {problem}", place=place, valid="a readable file") from None
+        result: Read = self._read[path]
+        return result
+
+    def _inside(self, text: str, *where: str) -> PurePosixPath:
+        try:
+            return inside(self._path.parent, text)
+        except ValueError as error:
+            raise InputError(
+                f"{'.'.join(where)}: '{text}' {error}",
+                place=self._document.place(*where),
+                valid="a path relative to the registry, inside pytest's rootdir",
+            ) from None
+
+    def _check_tier(self, name: str, names: list[str], *where: str) -> None:
+        if name not in names:
+            place = self._document.place(*where)
+            raise InputError(f"{'.'.join(where)}: unknown tier '{name}'", place=place, valid=did_you_mean(name, names))
+
+    def _acknowledged(self) -> list[Acknowledgement]:
+        return [
+            Acknowledgement(
+                kind=raw["kind"],
+                task=raw.get("task"),
+                old=raw.get("from"),
+                new=raw.get("to"),
+                reason=raw["reason"],
+                place=self._document.place("acknowledged", index),
+            )
+            for index, raw in enumerate(self._value.get("acknowledged") or [])
+        ]
+
+    def _price_warnings(self, tiers: tuple[Tier, ...]) -> list[str]:
+        warnings = []
+        for index, (cheap, dear) in enumerate(itertools.pairwise(tiers), start=1):
+            for side in ("input", "output"):
+                below, above = getattr(cheap.price, side, None), getattr(dear.price, side, None)
+                if below is not None and above is not None and below > above:
+                    warnings.append(
+                        f"{self._document.place('tiers', index)}: tiers stand cheapest first, but '{dear.name}' costs"
+                        f" {above:g} USD per million {side} tokens and '{cheap.name}' before it {below:g}"
+                    )
+        return warnings
+
+
+def _is_loopback(url: str) -> bool:
+    host = urlsplit(url).hostname or ""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost" or host.endswith(".localhost")

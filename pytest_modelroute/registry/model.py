@@ -1,0 +1,226 @@
+"""The registry as frozen data: what a team promises about its task types."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import Enum
+from pathlib import PurePosixPath
+from typing import Any
+
+from ..errors import Place
+
+__all__ = [
+    "Acknowledgement",
+    "AnswerSource",
+    "Fences",
+    "GatePolicy",
+    "OutputFormat",
+    "OutputPolicy",
+    "Price",
+    "Prompt",
+    "PromptBuilder",
+    "PromptTemplate",
+    "Registry",
+    "Rule",
+    "SchemaDocument",
+    "ScorePolicy",
+    "ScorerKind",
+    "Task",
+    "Tier",
+    "merged",
+]
+
+
+class OutputFormat(Enum):
+    JSON = "json"
+    TEXT = "text"
+
+
+class AnswerSource(Enum):
+    TEXT = "text"
+    TOOL_USE = "tool_use"
+
+
+class Fences(Enum):
+    REJECT = "reject"
+    ALLOW = "allow"
+
+
+class ScorerKind(Enum):
+    EXACT = "exact"
+    FIELDS = "fields"
+    CONTAINS = "contains"
+    REGEX = "regex"
+    NUMBER = "number"
+    SET_F1 = "set_f1"
+    PYTHON = "python"
+
+
+class Rule(Enum):
+    OBSERVED = "observed"
+    CERTIFIED = "certified"
+
+
+@dataclass(frozen=True, slots=True)
+class Price:
+    """USD per million tokens; None is unknown, never zero."""
+
+    input: float | None
+    output: float | None
+    as_of: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Tier:
+    """One model of the list, with its endpoint; `request` are arguments that belong to this tier alone."""
+
+    name: str
+    model: str
+    provider: str
+    price: Price | None
+    base_url: str | None
+    api_key_env: str | None
+    request: Mapping[str, Any]
+
+    @property
+    def served_by(self) -> tuple[str, str, str | None]:
+        """What decides which model answers: a change here is another model, whatever the tier is called."""
+        return (self.provider, self.model, self.base_url)
+
+
+@dataclass(frozen=True, slots=True)
+class PromptTemplate:
+    """A prompt file's parsed content, and the digest of each fixed file that it includes."""
+
+    path: PurePosixPath
+    content: Mapping[str, Any]
+    files: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class PromptBuilder:
+    """A Python prompt: `reference` is `module:function`, `code` the module's syntax tree as text (None: not found)."""
+
+    reference: str
+    source: PurePosixPath | None
+    code: str | None
+
+
+Prompt = PromptTemplate | PromptBuilder
+
+
+@dataclass(frozen=True, slots=True)
+class SchemaDocument:
+    """A JSON Schema file, parsed."""
+
+    path: PurePosixPath
+    content: Any
+
+
+@dataclass(frozen=True, slots=True)
+class OutputPolicy:
+    """How an answer is read: `confidence` is a JSON pointer into it."""
+
+    format: OutputFormat
+    source: AnswerSource
+    fences: Fences
+    confidence: str | None
+    schema: SchemaDocument | None
+
+
+@dataclass(frozen=True, slots=True)
+class ScorePolicy:
+    """How an output is compared; `options` are the scorer's own, still unchecked."""
+
+    kind: ScorerKind
+    options: Mapping[str, Any]
+    place: Place
+
+
+@dataclass(frozen=True, slots=True)
+class GatePolicy:
+    """When a task passes: at most `max_error` (a share) by `rule`, on at least `min_cases` cases."""
+
+    max_error: float
+    rule: Rule
+    min_cases: int
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """One task type. `default_request` comes from the registry's defaults, `request` is the task's own."""
+
+    name: str
+    tier: str
+    golden: PurePosixPath | None
+    prompt: Prompt | None
+    default_request: Mapping[str, Any]
+    request: Mapping[str, Any]
+    output: OutputPolicy
+    score: ScorePolicy
+    gate: GatePolicy
+    place: Place
+    tier_place: Place
+
+    @property
+    def gated(self) -> bool:
+        return self.golden is not None and self.prompt is not None
+
+    def arguments(self, tier: Tier) -> dict[str, Any]:
+        """The arguments below the prompt: defaults, then the tier's, then the task's own."""
+        return merged(merged(self.default_request, tier.request), self.request)
+
+
+@dataclass(frozen=True, slots=True)
+class Acknowledgement:
+    """A change that somebody took responsibility for, with the reason."""
+
+    kind: str
+    task: str | None
+    old: Any
+    new: Any
+    reason: str
+    place: Place
+
+
+@dataclass(frozen=True)
+class Registry:
+    """A checked registry; `tiers` stand cheapest first, paths are relative to rootdir."""
+
+    path: PurePosixPath
+    label: str
+    tiers: tuple[Tier, ...]
+    default_tier: str
+    tasks: Mapping[str, Task]
+    cassettes: PurePosixPath
+    acknowledged: tuple[Acknowledgement, ...]
+    warnings: tuple[str, ...]
+    default_tier_place: Place
+    tiers_place: Place
+
+    @property
+    def folder(self) -> PurePosixPath:
+        return self.path.parent
+
+    def tier(self, name: str) -> Tier:
+        """The tier of that name; the registry is checked, so KeyError means a caller's mistake."""
+        for tier in self.tiers:
+            if tier.name == name:
+                return tier
+        raise KeyError(name)
+
+    def rank(self, name: str) -> int | None:
+        """The tier's position, 0 being the cheapest; None where this registry has no such tier."""
+        return next((index for index, tier in enumerate(self.tiers) if tier.name == name), None)
+
+
+def merged(lower: Mapping[str, Any], upper: Mapping[str, Any]) -> dict[str, Any]:
+    """`upper` over `lower`, mapping by mapping, key by key; lists and scalars are replaced whole."""
+    result = dict(lower)
+    for key, value in upper.items():
+        below = result.get(key)
+        if isinstance(below, Mapping) and isinstance(value, Mapping):
+            value = merged(below, value)
+        result[key] = value
+    return result

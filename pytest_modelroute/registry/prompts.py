@@ -1,0 +1,93 @@
+"""What a prompt promises, as plain data: a parsed file with its includes, or a Python builder's source."""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+from collections.abc import Iterator
+from pathlib import PurePosixPath
+from typing import Any
+
+from ..errors import InputError, Place
+from .document import parse_yaml
+from .files import Files, inside
+from .model import PromptBuilder, PromptTemplate
+
+__all__ = ["find_module", "is_directive", "read_builder", "read_template"]
+
+
+def read_template(files: Files, path: PurePosixPath, folder: PurePosixPath) -> PromptTemplate:
+    """Parse a prompt file. `folder` is the registry's: `$file` paths are relative to it. Raises InputError."""
+    document = parse_yaml(files.read(path), files.label(path))
+    if not isinstance(document.value, dict):
+        raise InputError(
+            "the prompt file is not a mapping", place=document.place(), valid="keys such as 'system' and 'messages'"
+        )
+    for value, where in _walk(document.value, ()):
+        if isinstance(value, dict) and any(key.startswith("$") for key in value) and not is_directive(value):
+            raise InputError(
+                f"unknown directive {{{', '.join(value)}}}",
+                place=document.place(*where),
+                valid="{$input: /pointer} or {$file: path}, alone in its mapping",
+            )
+    included: dict[str, str] = {}
+    for value, where in _walk(document.value, ()):
+        if is_directive(value) and "$file" in value and "{" not in value["$file"]:
+            place = document.place(*where)
+            included[value["$file"]] = hashlib.sha256(_read_include(files, folder, value["$file"], place)).hexdigest()
+    return PromptTemplate(path, document.value, included)
+
+
+def _read_include(files: Files, folder: PurePosixPath, text: str, place: Place) -> bytes:
+    try:
+        return files.read(inside(folder, text))
+    except FileNotFoundError:
+        raise InputError(f"$file: {text} does not exist", place=place) from None
+    except ValueError as error:
+        raise InputError(f"$file: {text} {error}", place=place) from None
+
+
+def is_directive(value: object) -> bool:
+    """Whether `value` is `{$input: ...}` or `{$file: ...}`."""
+    return (
+        isinstance(value, dict)
+        and len(value) == 1
+        and next(iter(value)) in ("$input", "$file")
+        and all(isinstance(argument, str) for argument in value.values())
+    )
+
+
+def _walk(value: Any, where: tuple[str | int, ...]) -> Iterator[tuple[Any, tuple[str | int, ...]]]:
+    yield value, where
+    if isinstance(value, dict):
+        for key, child in value.items():
+            yield from _walk(child, (*where, key))
+    elif isinstance(value, list):
+        for index, child in enumerate(value):
+            yield from _walk(child, (*where, index))
+
+
+def read_builder(files: Files, reference: str, folder: PurePosixPath) -> PromptBuilder:
+    """Note a Python builder's source, as its syntax tree: comments and layout are no change of the prompt."""
+    found = find_module(files, reference.partition(":")[0], folder)
+    if found is None:
+        return PromptBuilder(reference, None, None)
+    path, source = found
+    try:
+        code = ast.dump(ast.parse(source))
+    except (SyntaxError, ValueError) as error:
+        line = getattr(error, "lineno", None)
+        raise InputError(f"the module does not parse: {error}", place=Place(files.label(path), line)) from None
+    return PromptBuilder(reference, path, code)
+
+
+def find_module(files: Files, module: str, folder: PurePosixPath) -> tuple[PurePosixPath, bytes] | None:
+    """The file of a module below the registry's folder or rootdir, with its source; None if it lives elsewhere."""
+    stem = PurePosixPath(*module.split("."))
+    for root in (folder, PurePosixPath()):
+        for candidate in (root / stem.with_suffix(".py"), root / stem / "__init__.py"):
+            try:
+                return candidate, files.read(candidate)
+            except (FileNotFoundError, NotADirectoryError):
+                continue
+    return None

@@ -1,0 +1,244 @@
+"""From a loaded project to its report: evaluates, compares and judges each task once."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from ..evaluation.costs import cost_in_usd
+from ..evaluation.evaluate import CaseResult, Evaluation, Outcome, Play
+from ..evaluation.project import Baseline, Project
+from ..judgement.gate import Counts, Decision, Verdict, judge
+from ..registry.base import Commit
+from ..registry.changes import TIER_CHANGES, Change, ChangeKind
+from ..registry.model import Task, Tier
+from .model import PairedReport, RunReport, TaskReport, TierChange, count_outcomes
+from .wording import reason
+
+__all__ = ["Assessment", "Comparison"]
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """What the head is held against: a base, moves to try, or nothing.
+
+    `tried` maps a task to the tier that the registry itself assigns, where another one is tried.
+    """
+
+    commit: Commit | None
+    baseline: Baseline | None
+    changes: tuple[Change, ...]
+    strict: frozenset[str]
+    tried: Mapping[str, str]
+
+
+class Assessment:
+    """All that a session finds out about a project."""
+
+    def __init__(self, project: Project, comparison: Comparison, play: Play | None) -> None:
+        self.project = project
+        self.comparison = comparison
+        self._play = play
+        self._reports: dict[str, TaskReport] = {}
+        # Built now, so that a prompt that cannot be rendered is told before anything runs.
+        self.evaluations = {
+            name: self._evaluation(name, project.registry.tier(project.registry.tasks[name].tier))
+            for name in project.materials
+        }
+
+    def close(self) -> None:
+        """Close the cassettes."""
+        self.project.recordings.close()
+
+    def gates(self) -> list[str]:
+        """The tasks that have a gate: all gated ones, and an ungated one that moves to a tier that may be worse."""
+        return [name for name in self.project.registry.tasks if name in self.evaluations or self._ungated_move(name)]
+
+    def judged(self, name: str) -> TaskReport:
+        """The task's report with its verdict."""
+        if name not in self._reports:
+            self._reports[name] = self._judge(name)
+        return self._reports[name]
+
+    def unjudged(self, name: str) -> TaskReport:
+        """The task's report without one: its gate did not run, or it has none."""
+        task = self.project.registry.tasks[name]
+        if task.gated or self._ungated_move(name):
+            return self._report(task, Verdict.NOT_EVALUATED, (self._not_run(name),), None, None)
+        missing = " and ".join(
+            what for what, there in (("golden dataset", task.golden), ("prompt", task.prompt)) if not there
+        )
+        return self._report(task, Verdict.UNGATED, (f"no {missing}",), None, ())
+
+    def _not_run(self, name: str) -> str:
+        if self.must_run(name):
+            return "its assignment changes against the base and its gate did not run: the session fails"
+        return "its gate did not run"
+
+    def must_run(self, name: str) -> bool:
+        """Whether a session that leaves this task's gate out fails: with a base, that of every strict task."""
+        return self.comparison.commit is not None and name in self.comparison.strict
+
+    def run_report(self, reports: Mapping[str, TaskReport]) -> RunReport:
+        """The whole run; tasks that are not in `reports` stand as not judged."""
+        registry = self.project.registry
+        return RunReport(
+            registry=str(registry.path),
+            base=self.comparison.commit,
+            changes=self.comparison.changes,
+            tasks=tuple(reports.get(name) or self.unjudged(name) for name in registry.tasks),
+            warnings=(*registry.warnings, *self.project.recordings.warnings()),
+        )
+
+    def record_command(self, name: str, tier: Tier) -> str:
+        """The command that records what a task lacks on a tier."""
+        registry = self.project.registry
+        beside = "" if registry.tasks[name].tier == tier.name else f" --modelroute-record-tiers={tier.name}"
+        return f'pytest --modelroute --modelroute-record=new_episodes{beside} "{registry.path}::{name}"'
+
+    def _evaluation(self, name: str, tier: Tier) -> Evaluation:
+        material = self.project.materials[name]
+        return Evaluation(material, tier, self.project.recordings, self.record_command(name, tier), self._play)
+
+    def _ungated_move(self, name: str) -> bool:
+        change = self._tier_change(name)
+        return change is not None and change.kind is not ChangeKind.UPGRADE
+
+    def _tier_change(self, name: str) -> Change | None:
+        """The task's move: one that is tried counts before one that the base shows."""
+        moves = [change for change in self.comparison.changes if change.task == name and change.kind in TIER_CHANGES]
+        return moves[-1] if moves else None
+
+    def _judge(self, name: str) -> TaskReport:
+        task = self.project.registry.tasks[name]
+        change = self._tier_change(name)
+        if name not in self.evaluations:
+            assert change is not None
+            what = (
+                f"moved from {change.old} to {change.new}, and no golden dataset with a prompt tells whether it works"
+            )
+            way_out = f"keep `tier: {change.old}` at {change.place}, or add `golden:` and `prompt:`"
+            return self._report(task, Verdict.FAIL, (what,), way_out, ())
+        evaluation = self.evaluations[name]
+        results = evaluation.results()
+        distinct = _distinct(evaluation.keys, results)
+        decision = judge(distinct, task.gate, self._base_counts(name, evaluation, results))
+        reasons = [reason(finding) for finding in decision.findings]
+        if distinct.cases < len(results):
+            reasons.append(
+                f"{len(results) - distinct.cases} of {len(results)} cases repeat another's request and count once"
+            )
+        if decision.verdict is Verdict.ERROR:
+            first = next(result for result in results if result.outcome is Outcome.ERROR)
+            reasons.append(f"first: {first.case}: {first.detail}")
+        return self._report(task, decision.verdict, tuple(reasons), self._way_out(task, decision, change), results)
+
+    def _base_counts(self, name: str, evaluation: Evaluation, results: tuple[CaseResult, ...]) -> Counts | None:
+        """The outcomes on the cases that the base has too, where the task's assignment changes against it."""
+        baseline = self.comparison.baseline
+        if baseline is None or name not in baseline.shared or name not in self.comparison.strict:
+            return None
+        chosen = [index for index, result in enumerate(results) if result.case in baseline.shared[name]]
+        return _distinct([evaluation.keys[index] for index in chosen], tuple(results[index] for index in chosen))
+
+    def _way_out(self, task: Task, decision: Decision, change: Change | None) -> str | None:
+        if decision.verdict is Verdict.PASS:
+            return None
+        if decision.verdict is Verdict.ERROR:
+            return self.record_command(task.name, self.project.registry.tier(task.tier))
+        if task.name in self.comparison.tried:
+            return f"keep `tier: {self.comparison.tried[task.name]}` at {task.tier_place}"
+        if change is not None and change.kind is ChangeKind.DOWNGRADE:
+            return f"put `tier: {change.old}` back at {change.place}"
+        if decision.verdict is Verdict.INCONCLUSIVE:
+            return f"add golden cases to {task.golden}"
+        dearer = self._dearer(task)
+        return f"`tier: {dearer.name}` at {task.tier_place}, or a better prompt" if dearer else "a better prompt"
+
+    def _dearer(self, task: Task) -> Tier | None:
+        registry = self.project.registry
+        rank = registry.rank(task.tier)
+        assert rank is not None
+        return registry.tiers[rank + 1] if rank + 1 < len(registry.tiers) else None
+
+    def _report(
+        self,
+        task: Task,
+        verdict: Verdict,
+        reasons: tuple[str, ...],
+        way_out: str | None,
+        results: tuple[CaseResult, ...] | None,
+    ) -> TaskReport:
+        tier = self.project.registry.tier(task.tier)
+        change = self._tier_change(task.name)
+        material = self.project.materials.get(task.name)
+        return TaskReport(
+            task=task.name,
+            tier=tier.name,
+            model=tier.model,
+            change=TierChange(change.kind.value, change.old, change.new) if change else None,
+            strict=task.name in self.comparison.strict,
+            cases=len(material.cases) if material else 0,
+            policy=task.gate,
+            verdict=verdict,
+            reasons=reasons,
+            way_out=way_out,
+            paired=self._paired(task, results) if results else None,
+            price=tier.price,
+            results=results,
+        )
+
+    def _paired(self, task: Task, results: tuple[CaseResult, ...]) -> PairedReport | None:
+        """The comparison with what served the task before; without a base, with the next dearer tier."""
+        evaluation = self._baseline_evaluation(task)
+        if evaluation is None or not evaluation.recorded():
+            return None
+        before = {result.case: result for result in evaluation.results() if result.outcome is not Outcome.ERROR}
+        pairs = [
+            (result, before[result.case])
+            for result in results
+            if result.case in before and result.outcome is not Outcome.ERROR
+        ]
+        if not pairs:
+            return None
+        return PairedReport(
+            tier=evaluation.tier.name,
+            cases=len(pairs),
+            wrong=sum(old.outcome is Outcome.WRONG for _, old in pairs),
+            broke=tuple(
+                new.case for new, old in pairs if (new.outcome, old.outcome) == (Outcome.WRONG, Outcome.CORRECT)
+            ),
+            fixed=tuple(
+                new.case for new, old in pairs if (new.outcome, old.outcome) == (Outcome.CORRECT, Outcome.WRONG)
+            ),
+            usd_per_1000_calls=_usd_per_1000([old for _, old in pairs], evaluation.tier),
+        )
+
+    def _baseline_evaluation(self, task: Task) -> Evaluation | None:
+        registry, baseline = self.project.registry, self.comparison.baseline
+        if task.name in self.comparison.tried:
+            return self._evaluation(task.name, registry.tier(self.comparison.tried[task.name]))
+        if baseline is not None:
+            material = baseline.materials.get(task.name)
+            if material is not None:
+                tier = baseline.registry.tier(material.task.tier)
+                return Evaluation(material, tier, baseline.recordings, "", self._play)
+        dearer = self._dearer(task)
+        return self._evaluation(task.name, dearer) if dearer else None
+
+
+def _distinct(keys: tuple[str, ...] | list[str], results: tuple[CaseResult, ...]) -> Counts:
+    """Outcomes with identical requests counted once, as the worst of theirs: they are one observation."""
+    severity = (Outcome.CORRECT, Outcome.WRONG, Outcome.ERROR)
+    worst: dict[str, CaseResult] = {}
+    for key, result in zip(keys, results, strict=True):
+        known = worst.get(key)
+        if known is None or severity.index(result.outcome) > severity.index(known.outcome):
+            worst[key] = result
+    return count_outcomes(tuple(worst.values()))
+
+
+def _usd_per_1000(results: list[CaseResult], tier: Tier) -> float | None:
+    costs = [cost_in_usd(result.usage, tier.price) if result.usage else None for result in results]
+    known = [cost for cost in costs if cost is not None]
+    return sum(known) / len(known) * 1000 if known and len(known) == len(costs) else None

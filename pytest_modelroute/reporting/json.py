@@ -1,0 +1,184 @@
+"""The JSON report, format 1, and a task's part of it there and back again."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from ..errors import ErrorKind, InputError
+from ..evaluation.answers import Usage, WrongKind
+from ..evaluation.evaluate import CaseResult, Outcome
+from ..evaluation.golden import ABSENT
+from ..judgement.gate import Verdict
+from ..registry.changes import Change
+from ..registry.model import GatePolicy, Price, Rule
+from .model import PairedReport, RunReport, TaskReport, TierChange
+
+__all__ = ["report_to_wire", "task_from_wire", "task_to_wire", "write_json"]
+
+FORMAT = 1
+CONFIDENCE = 0.95
+
+
+def report_to_wire(report: RunReport) -> dict[str, Any]:
+    """The whole report as JSON-like data."""
+    base = report.base
+    return {
+        "format": FORMAT,
+        "registry": report.registry,
+        "base": {"ref": base.ref, "commit": base.commit} if base else None,
+        "changes": [_change_to_wire(change) for change in report.changes],
+        "tasks": [task_to_wire(task) for task in report.tasks],
+    }
+
+
+def write_json(report: RunReport, path: Path) -> None:
+    """Write the report. Raises InputError where that fails; a half-written file is removed."""
+    text = json.dumps(report_to_wire(report), ensure_ascii=False, indent=1) + "\n"
+    partial = path.with_name(path.name + ".partial")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        # A lone surrogate, which a model can answer with, is kept as the escape that JSON has for it.
+        partial.write_bytes(text.encode("utf-8", "backslashreplace"))
+        partial.replace(path)
+    except OSError as error:
+        partial.unlink(missing_ok=True)
+        raise InputError(f"--modelroute-json: {path} cannot be written: {error.strerror}") from None
+
+
+def _change_to_wire(change: Change) -> dict[str, Any]:
+    entry = change.acknowledged
+    return {
+        "kind": change.kind.value,
+        "task": change.task,
+        "from": change.old,
+        "to": change.new,
+        "where": str(change.place),
+        "acknowledged": {"reason": entry.reason, "where": str(entry.place)} if entry else None,
+    }
+
+
+def task_to_wire(task: TaskReport) -> dict[str, Any]:
+    """One entry of `tasks`. What is not known is null."""
+    counts, usage = task.counts, task.usage
+    bounds = counts.bounds if counts else None
+    return {
+        "task": task.task,
+        "tier": task.tier,
+        "model": task.model,
+        "change": {"kind": task.change.kind, "from": task.change.old, "to": task.change.new} if task.change else None,
+        "strict": task.strict,
+        "cases": task.cases,
+        "correct": counts.correct if counts else None,
+        "wrong": counts.wrong if counts else None,
+        "errors": counts.errors if counts else None,
+        "error_rate": counts.error_rate if counts else None,
+        "kinds": dict(task.kinds),
+        "interval": (
+            {"lower": bounds[0], "upper": bounds[1], "confidence": CONFIDENCE, "sided": "one"} if bounds else None
+        ),
+        "threshold": task.policy.max_error,
+        "rule": task.policy.rule.value,
+        "min_cases": task.policy.min_cases,
+        "verdict": task.verdict.value,
+        "reasons": list(task.reasons),
+        "way_out": task.way_out,
+        "paired": _paired_to_wire(task.paired) if task.paired else None,
+        "price": (
+            {"input": task.price.input, "output": task.price.output, "as_of": task.price.as_of} if task.price else None
+        ),
+        "usage": {
+            "input_tokens": usage.input_tokens if usage else None,
+            "output_tokens": usage.output_tokens if usage else None,
+        },
+        "cost": {"usd": task.usd, "usd_per_1000_calls": task.usd_per_1000_calls},
+        "latency_ms": {"p50": task.latency_ms(0.5), "p95": task.latency_ms(0.95)},
+        "results": None if task.results is None else [_result_to_wire(result) for result in task.results],
+    }
+
+
+def _paired_to_wire(paired: PairedReport) -> dict[str, Any]:
+    lower, upper = paired.interval
+    return {
+        "tier": paired.tier,
+        "cases": paired.cases,
+        "wrong": paired.wrong,
+        "broke": list(paired.broke),
+        "fixed": list(paired.fixed),
+        "difference": paired.discordance.difference,
+        "lower": lower,
+        "upper": upper,
+        "usd_per_1000_calls": paired.usd_per_1000_calls,
+    }
+
+
+def _result_to_wire(result: CaseResult) -> dict[str, Any]:
+    return {
+        "case": result.case,
+        "sample": result.sample,
+        "outcome": result.outcome.value,
+        "kind": result.kind.value if result.kind else None,
+        "output": result.output,
+        "expected": None if result.expected is ABSENT else result.expected,
+        "confidence": result.confidence,
+        "detail": result.detail,
+        "latency_ms": result.latency_ms,
+        "recordings": result.recordings,
+        "usage": (
+            {"input_tokens": result.usage.input_tokens, "output_tokens": result.usage.output_tokens}
+            if result.usage
+            else None
+        ),
+    }
+
+
+def task_from_wire(wire: Mapping[str, Any]) -> TaskReport:
+    """Read what `task_to_wire` wrote: a gate that ran in another process sends its report this way."""
+    change, paired, price = wire["change"], wire["paired"], wire["price"]
+    return TaskReport(
+        task=wire["task"],
+        tier=wire["tier"],
+        model=wire["model"],
+        change=TierChange(change["kind"], change["from"], change["to"]) if change else None,
+        strict=wire["strict"],
+        cases=wire["cases"],
+        policy=GatePolicy(wire["threshold"], Rule(wire["rule"]), wire["min_cases"]),
+        verdict=Verdict(wire["verdict"]),
+        reasons=tuple(wire["reasons"]),
+        way_out=wire["way_out"],
+        paired=(
+            PairedReport(
+                paired["tier"],
+                paired["cases"],
+                paired["wrong"],
+                tuple(paired["broke"]),
+                tuple(paired["fixed"]),
+                paired["usd_per_1000_calls"],
+            )
+            if paired
+            else None
+        ),
+        price=Price(price["input"], price["output"], price["as_of"]) if price else None,
+        results=None if wire["results"] is None else tuple(_result_from_wire(result) for result in wire["results"]),
+    )
+
+
+def _result_from_wire(wire: Mapping[str, Any]) -> CaseResult:
+    kinds: dict[str | None, WrongKind | ErrorKind | None] = {None: None}
+    kinds.update((kind.value, kind) for kind in (*WrongKind, *ErrorKind))
+    usage = wire["usage"]
+    return CaseResult(
+        case=wire["case"],
+        sample=wire["sample"],
+        outcome=Outcome(wire["outcome"]),
+        kind=kinds[wire["kind"]],
+        output=wire["output"],
+        expected=wire["expected"],
+        confidence=wire["confidence"],
+        detail=wire["detail"],
+        usage=Usage(usage["input_tokens"], usage["output_tokens"]) if usage else None,
+        latency_ms=wire["latency_ms"],
+        recordings=wire["recordings"],
+    )

@@ -1,0 +1,135 @@
+"""One report of a run, whatever renders it: counts are kept, shares are derived."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+
+from ..evaluation.answers import Usage
+from ..evaluation.costs import cost_in_usd
+from ..evaluation.evaluate import CaseResult, Outcome
+from ..judgement.gate import Counts, Verdict, fails_build
+from ..judgement.paired import Discordance, tango_interval
+from ..registry.base import Commit
+from ..registry.changes import Change
+from ..registry.model import GatePolicy, Price
+
+__all__ = ["PairedReport", "RunReport", "TaskReport", "TierChange", "count_outcomes", "percentile"]
+
+
+@dataclass(frozen=True, slots=True)
+class TierChange:
+    """The move of a task to another tier or model, in the contract's tokens."""
+
+    kind: str
+    old: str | None
+    new: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class PairedReport:
+    """The baseline tier on the cases that both tiers answered; `broke` and `fixed` are case ids, never netted."""
+
+    tier: str
+    cases: int
+    wrong: int
+    broke: tuple[str, ...]
+    fixed: tuple[str, ...]
+    usd_per_1000_calls: float | None
+
+    @property
+    def discordance(self) -> Discordance:
+        return Discordance(len(self.broke), len(self.fixed), self.cases)
+
+    @property
+    def interval(self) -> tuple[float, float]:
+        """Tango's limits of the difference, each one-sided 95 %."""
+        return tango_interval(self.discordance)
+
+
+@dataclass(frozen=True)
+class TaskReport:
+    """One task, judged or not: `results` is None where the gate did not run, and empty where nothing gates the task."""
+
+    task: str
+    tier: str
+    model: str
+    change: TierChange | None
+    strict: bool
+    cases: int
+    policy: GatePolicy
+    verdict: Verdict
+    reasons: tuple[str, ...]
+    way_out: str | None
+    paired: PairedReport | None
+    price: Price | None
+    results: tuple[CaseResult, ...] | None
+
+    @property
+    def fails_build(self) -> bool:
+        return fails_build(self.verdict, self.strict)
+
+    @cached_property
+    def counts(self) -> Counts | None:
+        return count_outcomes(self.results) if self.results else None
+
+    @cached_property
+    def kinds(self) -> Mapping[str, int]:
+        """How many cases went wrong or could not be answered in which way."""
+        kinds = (result.kind for result in self.results or ())
+        return dict(Counter(kind.value for kind in kinds if kind is not None))
+
+    @cached_property
+    def usage(self) -> Usage | None:
+        """Tokens of all answered cases; None unless each of them tells."""
+        usages = [result.usage for result in self.results or () if result.outcome is not Outcome.ERROR]
+        known = [usage for usage in usages if usage is not None]
+        return sum(known, Usage(0, 0)) if known and len(known) == len(usages) else None
+
+    @property
+    def usd(self) -> float | None:
+        """What all recorded answers cost; None where a price or a count is unknown."""
+        return cost_in_usd(self.usage, self.price) if self.usage else None
+
+    @property
+    def usd_per_1000_calls(self) -> float | None:
+        usd = self.usd
+        return usd / self.answered * 1000 if usd is not None and self.answered else None
+
+    @cached_property
+    def answered(self) -> int:
+        return sum(result.outcome is not Outcome.ERROR for result in self.results or ())
+
+    @property
+    def most_recordings(self) -> int:
+        """The most often that another answer was recorded for one case: re-recording until it passes shows here."""
+        return max((result.recordings for result in self.results or ()), default=0)
+
+    def latency_ms(self, share: float) -> int | None:
+        return percentile([result.latency_ms for result in self.results or () if result.latency_ms is not None], share)
+
+
+@dataclass(frozen=True)
+class RunReport:
+    """A whole run: `registry` is the path from rootdir."""
+
+    registry: str
+    base: Commit | None
+    changes: tuple[Change, ...]
+    tasks: tuple[TaskReport, ...]
+    warnings: tuple[str, ...]
+
+
+def count_outcomes(results: tuple[CaseResult, ...]) -> Counts:
+    outcomes = Counter(result.outcome for result in results)
+    return Counts(outcomes[Outcome.CORRECT], outcomes[Outcome.WRONG], outcomes[Outcome.ERROR])
+
+
+def percentile(values: list[int], share: float) -> int | None:
+    """The nearest-rank percentile; None of nothing."""
+    if not values:
+        return None
+    rank = -int(-share * len(values) // 1)  # rounded up
+    return sorted(values)[max(rank, 1) - 1]

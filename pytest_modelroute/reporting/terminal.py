@@ -1,0 +1,200 @@
+"""The report in a terminal: a table to read in five seconds, then what a failed task needs."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from .. import strict_json
+from ..evaluation.evaluate import CaseResult, Outcome
+from ..evaluation.golden import ABSENT
+from ..judgement.gate import Counts, Verdict
+from ..registry.changes import TIER_CHANGES, Change
+from .model import RunReport, TaskReport
+from .numbers import interval, percent, points, usd
+
+__all__ = ["Line", "Tone", "render"]
+
+MOST_CASES = 10
+SHORTEST_VALUE = 24
+
+
+class Tone:
+    """How a line is coloured, in pytest's words."""
+
+    GOOD = "green"
+    BAD = "red"
+    DOUBTFUL = "yellow"
+    PLAIN = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    text: str
+    tone: str = Tone.PLAIN
+    bold: bool = False
+
+
+HEADINGS = ("task", "tier", "wrong", "rate (95 % bounds)", "limit", "broke/fixed", "USD/1000 calls", "verdict")
+RIGHT_ALIGNED = frozenset({2, 4})
+
+
+def render(report: RunReport, width: int, verbosity: int) -> Iterator[Line]:
+    """The lines of the report, each at most `width` columns where its content allows; fewer with `-q`."""
+    tasks = [task for task in report.tasks if verbosity >= 0 or _noteworthy(task)]
+    if tasks:
+        yield from _table(tasks, width)
+    if verbosity >= 0:
+        for change in report.changes:
+            if change.kind not in TIER_CHANGES:
+                yield Line(_change(change))
+    for task in tasks:
+        yield from _details(task, width)
+    for warning in report.warnings:
+        yield Line(f"warning: {warning}", Tone.DOUBTFUL)
+
+
+def _noteworthy(task: TaskReport) -> bool:
+    return task.fails_build or task.verdict in (Verdict.INCONCLUSIVE, Verdict.NOT_EVALUATED)
+
+
+def _table(tasks: list[TaskReport], width: int) -> Iterator[Line]:
+    rows = [_row(task) for task in tasks]
+    widths = [max(_columns(row[index]) for row in (HEADINGS, *rows)) for index in range(len(HEADINGS))]
+    if sum(widths) + 2 * (len(widths) - 1) > width:
+        for task, row in zip(tasks, rows, strict=True):
+            yield from _stacked(task, row)
+        return
+    yield Line(_joined(HEADINGS, widths), bold=True)
+    for task, row in zip(tasks, rows, strict=True):
+        yield Line(_joined(row, widths), _tone(task))
+
+
+def _stacked(task: TaskReport, row: tuple[str, ...]) -> Iterator[Line]:
+    """A row of the table for a terminal that is too narrow for it."""
+    yield Line(f"{row[-1]}  {row[0]}  {row[1]}", _tone(task), bold=True)
+    if task.results:
+        yield Line(f"  {row[2]} wrong, {row[3]}, limit {row[4]}")
+        yield Line(f"  broke/fixed {row[5]}, USD/1000 calls {row[6]}")
+
+
+def _row(task: TaskReport) -> tuple[str, ...]:
+    counts, paired, limit = task.counts, task.paired, task.policy.max_error
+    rate = bounds = ""
+    if counts is not None and counts.error_rate is not None and counts.bounds is not None:
+        rate, bounds = percent(counts.error_rate, limit), interval(counts.bounds, limit)
+    tier = f"{task.change.old} -> {task.change.new}" if task.change else task.tier
+    cost = usd(task.usd_per_1000_calls)
+    if paired is not None and task.change is not None:
+        cost = f"{usd(paired.usd_per_1000_calls)} -> {cost}"
+    return (
+        task.task,
+        tier,
+        _tally(counts, task.cases),
+        f"{rate} ({bounds})" if rate else "-",
+        percent(limit) if task.cases else "-",
+        f"{len(paired.broke)}/{len(paired.fixed)}" + f" vs {paired.tier}" * (task.change is None) if paired else "-",
+        cost,
+        task.verdict.value + ("!" if task.fails_build and task.verdict is Verdict.INCONCLUSIVE else ""),
+    )
+
+
+def _tally(counts: Counts | None, cases: int) -> str:
+    if counts is None:
+        return f"- of {cases}" if cases else "-"
+    return f"{counts.wrong} of {cases}" + (f", {counts.errors} errors" if counts.errors else "")
+
+
+def _joined(cells: tuple[str, ...], widths: list[int]) -> str:
+    padded = []
+    for index, (cell, width) in enumerate(zip(cells, widths, strict=True)):
+        space = " " * (width - _columns(cell))
+        padded.append(space + cell if index in RIGHT_ALIGNED else cell + space)
+    return "  ".join(padded).rstrip()
+
+
+def _columns(text: str) -> int:
+    return sum(0 if unicodedata.combining(c) else 2 if unicodedata.east_asian_width(c) in "WF" else 1 for c in text)
+
+
+def _tone(task: TaskReport) -> str:
+    if task.fails_build:
+        return Tone.BAD
+    return {Verdict.PASS: Tone.GOOD, Verdict.UNGATED: Tone.PLAIN}.get(task.verdict, Tone.DOUBTFUL)
+
+
+def _change(change: Change) -> str:
+    told = f"{change.place}: {change.kind.value.replace('_', ' ')}"
+    if change.task is not None:
+        told += f": {change.task}"
+    if change.old != change.new:
+        told += f" ({strict_json.compact(change.old)} -> {strict_json.compact(change.new)})"
+    return told
+
+
+def _details(task: TaskReport, width: int) -> Iterator[Line]:
+    if not _noteworthy(task):
+        return
+    head = f"{task.task}: {task.verdict.value}"
+    if task.verdict is Verdict.INCONCLUSIVE and task.fails_build:
+        head += ", which fails the build because the task's assignment changes"
+    yield Line("")
+    yield Line(head, _tone(task), bold=True)
+    for reason in task.reasons:
+        yield Line(f"  {reason}")
+    if task.paired is not None and task.change is not None:
+        yield Line(f"  {_comparison(task)}")
+    if task.most_recordings > 1:
+        yield Line(f"  some cases were recorded up to {task.most_recordings} times with different answers")
+    if task.fails_build:
+        yield from _cases(task, width)
+    if task.way_out:
+        yield Line(f"  way out: {task.way_out}")
+
+
+def _comparison(task: TaskReport) -> str:
+    paired = task.paired
+    assert paired is not None
+    lower, upper = paired.interval
+    return (
+        f"against {paired.tier} on {paired.cases} cases: broke {len(paired.broke)}, fixed {len(paired.fixed)}"
+        f" ({points(paired.discordance.difference)} points, 95 % bounds {points(lower)} to {points(upper)})"
+    )
+
+
+def _cases(task: TaskReport, width: int) -> Iterator[Line]:
+    faulty = [result for result in task.results or () if result.outcome is not Outcome.CORRECT]
+    # Errors decide an `error` verdict, and what the change broke says most about a failed one.
+    broke = frozenset(task.paired.broke) if task.paired else frozenset()
+    faulty.sort(key=lambda result: (result.outcome is not Outcome.ERROR, result.case not in broke))
+    for result in faulty[:MOST_CASES]:
+        yield Line("    " + _case(result, max(width - 6, SHORTEST_VALUE * 2)))
+    if len(faulty) > MOST_CASES:
+        yield Line(f"    ... and {len(faulty) - MOST_CASES} more")
+
+
+def _case(result: CaseResult, width: int) -> str:
+    kind = result.kind.value if result.kind else ""
+    head = f"{result.case}  {kind}"
+    if result.outcome is Outcome.ERROR:
+        return f"{head}  {_printable(result.detail)}"
+    room = max(width - len(head) - len("  expected   got "), SHORTEST_VALUE)
+    expected = "-" if result.expected is ABSENT else _short(result.expected, room // 2)
+    text = f"{head}  expected {expected}  got {_short(result.output, room // 2)}"
+    return (
+        text
+        if result.kind is None or result.kind.value == "mismatch"
+        else f"{text}  ({_printable(result.detail)[:80]})"
+    )
+
+
+def _short(value: object, room: int) -> str:
+    text = _printable(strict_json.compact(value))
+    return text if len(text) <= room else text[: max(room - 3, 1)] + "..."
+
+
+def _printable(text: str) -> str:
+    """No control characters, no lone surrogates: a model's answer must not steer a terminal or break its encoding."""
+    shown = (c if c.isprintable() else c.encode("unicode_escape", "backslashreplace").decode() for c in text)
+    return "".join(shown)

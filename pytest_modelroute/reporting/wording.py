@@ -1,0 +1,53 @@
+"""The judgement's findings in words."""
+
+from __future__ import annotations
+
+from ..judgement.gate import Counts, Finding, FindingKind, Scope
+from ..registry.model import GatePolicy, Rule
+from .numbers import interval, percent
+
+__all__ = ["reason"]
+
+
+def reason(finding: Finding) -> str:
+    """One sentence for one finding, without a full stop."""
+    counts, policy = finding.counts, finding.policy
+    told = _told(counts, policy) if counts.cases else ""
+    limit = f"at most {percent(policy.max_error)} allowed"
+    match finding.kind:
+        case FindingKind.UNANSWERED:
+            words = f"{counts.errors} of {counts.cases} cases have no answer that could be scored"
+        case FindingKind.NO_CASES:
+            words = "no case to judge by"
+        case FindingKind.WITHIN:
+            words = f"{told}, {limit}"
+        case FindingKind.ABOVE:
+            words = f"{told}, {limit}"
+        case FindingKind.TOO_FEW:
+            words = f"{told}, but {policy.min_cases} cases are needed: {finding.more_cases} more"
+        case FindingKind.CERTIFIED:
+            words = f"{told}: certified to be {limit.removesuffix(' allowed')}"
+        case FindingKind.REFUTED:
+            words = f"{told}: certainly more than the {percent(policy.max_error)} allowed"
+        case FindingKind.UNDECIDED if finding.more_cases is None:
+            words = f"{told}: more cases will not help, the rate is at the limit of {percent(policy.max_error)}"
+        case FindingKind.UNDECIDED:
+            words = (
+                f"{told}: not certified to be {limit.removesuffix(' allowed')};"
+                f" {finding.more_cases} more cases would decide it with 80 % power if the rate stays"
+            )
+    if finding.scope is Scope.BASE:
+        if finding.kind is FindingKind.NO_CASES:
+            return "none of the base's golden cases is left to judge by"
+        return f"on the base's own cases: {words}"
+    return words
+
+
+def _told(counts: Counts, policy: GatePolicy) -> str:
+    assert counts.error_rate is not None
+    assert counts.bounds is not None
+    rate = percent(counts.error_rate, policy.max_error)
+    bounds = interval(counts.bounds, policy.max_error)
+    if policy.rule is Rule.OBSERVED:
+        return f"{counts.wrong} wrong of {counts.cases}: {rate} ({bounds})"
+    return f"{counts.wrong} wrong of {counts.cases}: between {bounds.replace('-', ' and ')}"

@@ -1,0 +1,57 @@
+"""Strict JSON for files and answers: no NaN, no Infinity, no silently dropped duplicate keys."""
+
+from __future__ import annotations
+
+import json
+import math
+from typing import Any
+
+__all__ = ["compact", "parse", "parse_unique"]
+
+
+def _reject_constant(name: str) -> object:
+    raise ValueError(f"{name} is not JSON")
+
+
+def _finite(text: str) -> float:
+    value = float(text)
+    if math.isinf(value):
+        raise ValueError(f"{text} is too large for a number")
+    return value
+
+
+def _unique(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    mapping = dict(pairs)
+    if len(mapping) != len(pairs):
+        seen: set[str] = set()
+        for key, _ in pairs:
+            if key in seen:
+                raise ValueError(f"the key {json.dumps(key)} stands twice in one object")
+            seen.add(key)
+    return mapping
+
+
+_DECODER = json.JSONDecoder(parse_constant=_reject_constant, parse_float=_finite)
+_UNIQUE_DECODER = json.JSONDecoder(parse_constant=_reject_constant, parse_float=_finite, object_pairs_hook=_unique)
+
+
+def _decode(decoder: json.JSONDecoder, text: str) -> Any:
+    try:
+        return decoder.decode(text)
+    except RecursionError:
+        raise ValueError("nested too deeply") from None
+
+
+def parse(text: str) -> Any:
+    """Parse JSON text; of duplicate keys the last wins, as everywhere. Raises ValueError."""
+    return _decode(_DECODER, text)
+
+
+def parse_unique(text: str) -> Any:
+    """Parse JSON text that a person wrote: a duplicate key is an error too. Raises ValueError."""
+    return _decode(_UNIQUE_DECODER, text)
+
+
+def compact(value: object) -> str:
+    """One line of JSON for people to read, whatever `value` holds."""
+    return json.dumps(value, ensure_ascii=False, sort_keys=False)

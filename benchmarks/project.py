@@ -6,12 +6,13 @@ import json
 from pathlib import Path, PurePosixPath
 
 from pytest_modelroute.cassettes.lines import Interaction, answer_digest, cassette_text
+from pytest_modelroute.cassettes.replay import cassette_path
 from pytest_modelroute.evaluation.project import load_project
 from pytest_modelroute.evaluation.requests import wire_body
 from pytest_modelroute.registry.files import WorkingTree
 from pytest_modelroute.registry.loading import load_registry
 
-__all__ = ["write_parametrized", "write_project"]
+__all__ = ["cassette_of", "write_parametrized", "write_project"]
 
 REGISTRY = """\
 version: 1
@@ -105,9 +106,13 @@ def write_project(folder: Path, cases: int) -> None:
                 response_body=body,
             )
         )
-    cassette = folder / "cassettes" / "classify" / "bench-small.yaml"
+    cassette = folder / cassette_of("classify")
     cassette.parent.mkdir(parents=True, exist_ok=True)
     cassette.write_text(cassette_text(interactions), encoding="utf-8")
+
+
+def cassette_of(task: str) -> PurePosixPath:
+    return cassette_path(PurePosixPath("cassettes"), task, "bench-small")
 
 
 def write_parametrized(folder: Path, cases: int) -> None:

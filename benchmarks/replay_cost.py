@@ -2,40 +2,16 @@
 
 from __future__ import annotations
 
-import json
 import os
 import statistics
-import subprocess
-import sys
 import tempfile
 from pathlib import Path
 
+from .measuring import measured
 from .project import write_parametrized, write_project
 
 ROUNDS = int(os.environ.get("ROUNDS", "7"))
-MEASURE = (
-    "import resource, subprocess, sys, json; p = subprocess.run(sys.argv[1:], stdout=subprocess.DEVNULL); "
-    "u = resource.getrusage(resource.RUSAGE_CHILDREN); "
-    "print(json.dumps([u.ru_utime + u.ru_stime, u.ru_maxrss, p.returncode]))"
-)
-
-
-def measured(folder: Path, *arguments: str) -> tuple[float, int]:
-    """CPU seconds and peak memory (KB) of one pytest run."""
-    environment = {**os.environ, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
-    command = [sys.executable, "-m", "pytest", "-q", "-p", "pytest_modelroute.plugin.hooks", *arguments]
-    done = subprocess.run(
-        [sys.executable, "-c", MEASURE, *command],
-        cwd=folder,
-        env=environment,
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    cpu, memory, status = json.loads(done.stdout)
-    if status != 0:
-        raise SystemExit(f"pytest exited with {status} in {folder}")
-    return cpu, memory
+PLUGIN = ("-p", "pytest_modelroute.plugin.hooks")
 
 
 def main() -> None:
@@ -50,8 +26,8 @@ def main() -> None:
         runs: dict[str, list[tuple[float, int]]] = {}
         for _ in range(ROUNDS):
             for size in sizes:
-                runs.setdefault(f"cases-{size}", []).append(measured(root / f"cases-{size}", "--modelroute"))
-                runs.setdefault(f"empty-{size}", []).append(measured(root / f"empty-{size}"))
+                runs.setdefault(f"cases-{size}", []).append(measured(root / f"cases-{size}", *PLUGIN, "--modelroute"))
+                runs.setdefault(f"empty-{size}", []).append(measured(root / f"empty-{size}", *PLUGIN))
         report(runs)
 
 

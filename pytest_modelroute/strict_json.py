@@ -54,4 +54,4 @@ def parse_unique(text: str) -> Any:
 
 def compact(value: object) -> str:
     """One line of JSON for people to read, whatever `value` holds."""
-    return json.dumps(value, ensure_ascii=False, sort_keys=False)
+    return json.dumps(value, ensure_ascii=False, default=str)

@@ -13,7 +13,7 @@ from .lines import KEY_IN_LINE, LINE_START, Interaction, parse_line
 
 __all__ = ["Cassette", "open_cassette"]
 
-_FRAME = (b"version: 1", b"interactions:", b"interactions: []", b"---", b"")
+_FRAME = (b"version: 1", b"interactions:", b"interactions: []", b"---", b"...", b"")
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,16 +99,21 @@ class Cassette:
                     key, found = match[1].decode(), _Line(offset, len(line), number)
                     if self._lines.setdefault(key, found) is not found:
                         rivals.append((key, found))
-            elif line.rstrip(b"\r\n").removeprefix(b"\xef\xbb\xbf") not in _FRAME:
+            elif not _is_frame(line):
                 foreign.append(number)
             offset += len(line)
         for key, rival in rivals:
             self.twins.add(key)
             if self._recorded_at(rival) >= self._recorded_at(self._lines[key]):
                 self._lines[key] = rival
-        if foreign and not self._lines and not self.damaged:
-            self._read_block_yaml(file)
-        else:
+        if self._lines or not (foreign or self.damaged):
+            self.damaged.extend(foreign)
+            return
+        self._read_block_yaml(file)
+        if self.fault is None:
+            self.damaged = []
+        elif self.damaged:  # what is left of a file in lines
+            self.fault = None
             self.damaged.extend(foreign)
 
     def _recorded_at(self, line: _Line) -> str:
@@ -118,7 +123,7 @@ class Cassette:
             return ""
 
     def _read_block_yaml(self, file: BinaryIO) -> None:
-        """A file that stock vcrpy wrote again: slow to read, and right all the same."""
+        """A file that stock vcrpy or a formatter wrote again: slow to read, and right all the same."""
         import yaml
 
         file.seek(0)
@@ -130,9 +135,19 @@ class Cassette:
             text = data.decode("utf-8")
             check_depth(text, self.label)
             document: Any = yaml.load(text, Loader=SafeLoader)  # noqa: S506  # it is the safe loader, in C
-            interactions = [Interaction.from_wire(wire) for wire in document["interactions"]]
-        except (yaml.YAMLError, ValueError, TypeError, KeyError, InputError) as error:
-            self.fault = f"it is not a cassette: {str(error).splitlines()[0]}"
+            wires = document.get("interactions") if isinstance(document, dict) else None
+            if not isinstance(wires, list):
+                raise ValueError("it has no list of interactions")
+            interactions = [Interaction.from_wire(wire) for wire in wires]
+        except InputError as error:
+            self.fault = _no_cassette(error.what, error.place.line if error.place else None)
+            return
+        except yaml.MarkedYAMLError as error:
+            mark = error.problem_mark or error.context_mark
+            self.fault = _no_cassette(str(error.problem or error.context), mark.line + 1 if mark else None)
+            return
+        except (yaml.YAMLError, ValueError) as error:
+            self.fault = _no_cassette(str(error).splitlines()[0])
             return
         for interaction in interactions:
             earlier = self._parsed.get(interaction.key)
@@ -140,6 +155,16 @@ class Cassette:
                 self.twins.add(interaction.key)
             if earlier is None or interaction.recorded_at >= earlier.recorded_at:
                 self._parsed[interaction.key] = interaction
+
+
+def _no_cassette(what: str, line: int | None = None) -> str:
+    return f"it is not a cassette: {what}" + (f" (line {line})" if line else "")
+
+
+def _is_frame(line: bytes) -> bool:
+    """Whether a line that is no interaction may stand in a cassette all the same: its head, a comment, a blank."""
+    text = line.rstrip().removeprefix(b"\xef\xbb\xbf")
+    return text in _FRAME or text.startswith(b"#")
 
 
 def open_cassette(files: Files, path: PurePosixPath) -> Cassette:

@@ -22,8 +22,10 @@ LINE_START = b"- {"
 
 # Inside a JSON string the quotes are escaped, so no recorded text can look like this header.
 KEY_IN_LINE = re.compile(rb'"x-modelroute-key": \["(v1:[0-9a-f]{64})"\]')
+_KEY = re.compile("v1:[0-9a-f]{64}")
 
-# YAML allows none of these unescaped, JSON all of them.
+# YAML allows none of these unescaped, JSON all of them. Half a surrogate pair libyaml refuses even as an escape; text
+# that came over HTTP holds none.
 _NOT_YAML = re.compile("[\x7f-\x9f\u2028\u2029\ufeff\ud800-\udfff\ufffe\uffff]")
 
 _OWN = "x-modelroute-"
@@ -90,35 +92,42 @@ class Interaction:
             identity, request_headers = _split(request["headers"])
             story, response_headers = _split(response["headers"])
             latency = story.get("latency-ms", "")
+            status = response["status"]["code"]
+            if type(status) is not int:
+                raise ValueError("the status is not a number")
+            if not _KEY.fullmatch(identity["key"]):
+                raise ValueError("x-modelroute-key is not a key")
             return cls(
                 task=identity["task"],
                 case=identity["case"],
-                sample=int(identity["sample"]),
+                sample=_number(identity["sample"]),
                 key=identity["key"],
                 recorded_at=story["recorded-at"],
-                latency_ms=int(latency) if latency else None,
-                recordings=int(story["recordings"]),
+                latency_ms=_number(latency) if latency else None,
+                recordings=_number(story["recordings"]),
                 digest=story["digest"],
-                method=request["method"],
-                uri=request["uri"],
+                method=_text(request["method"]),
+                uri=_text(request["uri"]),
                 request_headers=request_headers,
                 request_body=_text(request["body"]),
-                status=int(response["status"]["code"]),
-                reason=response["status"].get("message") or "",
+                status=status,
+                reason=_text(response["status"].get("message")),
                 response_headers=response_headers,
                 response_body=_text(response["body"]["string"]),
             )
         except KeyError as error:
             raise ValueError(f"{error} is missing") from None
-        except (TypeError, AttributeError, IndexError) as error:
-            raise ValueError(f"not a recorded interaction: {error}") from None
+        except (TypeError, AttributeError, IndexError):
+            raise ValueError("not a recorded interaction") from None
 
 
 def _split(headers: Mapping[str, Any]) -> tuple[dict[str, str], dict[str, list[str]]]:
     own: dict[str, str] = {}
     others: dict[str, list[str]] = {}
     for name, values in headers.items():
-        texts = [values] if isinstance(values, str) else list(values)
+        texts = [values] if isinstance(values, str) else values
+        if not isinstance(texts, list) or not all(isinstance(text, str) for text in texts):
+            raise ValueError(f"the header {name} is not text")
         if name.lower().startswith(_OWN):
             own[name.lower().removeprefix(_OWN)] = texts[0]
         else:
@@ -126,14 +135,21 @@ def _split(headers: Mapping[str, Any]) -> tuple[dict[str, str], dict[str, list[s
     return own, others
 
 
-def _text(body: object) -> str:
-    if isinstance(body, bytes):
-        return body.decode("utf-8")
-    if body is None:
+def _number(text: str) -> int:
+    try:
+        return int(text)
+    except ValueError:
+        raise ValueError(f"{text[:20]!r} is not a whole number") from None
+
+
+def _text(value: object) -> str:
+    if isinstance(value, bytes):
+        return value.decode("utf-8")
+    if value is None:
         return ""
-    if isinstance(body, str):
-        return body
-    raise ValueError("a body is neither text nor bytes")
+    if isinstance(value, str):
+        return value
+    raise ValueError(f"{type(value).__name__} stands where text should")
 
 
 def format_line(interaction: Interaction) -> str:
@@ -142,7 +158,7 @@ def format_line(interaction: Interaction) -> str:
 
 
 def _escaped(match: re.Match[str]) -> str:
-    return f"\\u{ord(match[0]):04x}"
+    return "\ufffd" if "\ud800" <= match[0] <= "\udfff" else f"\\u{ord(match[0]):04x}"
 
 
 def parse_line(line: bytes) -> Interaction:

@@ -187,7 +187,7 @@ def rewritten(before: Cassette, recorded: Iterable[Interaction], needed: Mapping
     """The cassette's text after a recording.
 
     `needed` has, for each case that was recorded, the keys that are still wanted; its other interactions are dropped.
-    An answer that came out the same as before leaves its line as it was, its times and its count included. Raises
+    An answer that came out the same as before keeps its times and its count, and with them its line as it was. Raises
     InputError where the file could not be read: its recordings would be lost.
     """
     if before.fault:
@@ -202,9 +202,17 @@ def rewritten(before: Cassette, recorded: Iterable[Interaction], needed: Mapping
         earlier = kept.get(interaction.key)
         if earlier is None:
             kept[interaction.key] = interaction
-        elif (earlier.digest, earlier.case) != (interaction.digest, interaction.case):
+        elif _says_the_same(earlier, interaction):
+            # The case may have another name by now.
+            kept[interaction.key] = dataclasses.replace(earlier, task=interaction.task, case=interaction.case)
+        else:
             kept[interaction.key] = dataclasses.replace(interaction, recordings=earlier.recordings + 1)
     return cassette_text(kept.values())
+
+
+def _says_the_same(earlier: Interaction, interaction: Interaction) -> bool:
+    # By its body, not its header: an answer that was edited by hand is not the one that was recorded.
+    return earlier.status == interaction.status and answer_digest(earlier.response_body) == interaction.digest
 
 
 def write_atomically(path: Path, text: str) -> None:
@@ -226,5 +234,7 @@ def write_atomically(path: Path, text: str) -> None:
             with contextlib.suppress(OSError):
                 os.unlink(name)
             raise
+    except FileExistsError:
+        raise InputError(f"{path} cannot be written: {path.parent} is not a folder") from None
     except OSError as error:
         raise InputError(f"{path} cannot be written: {error.strerror}") from None

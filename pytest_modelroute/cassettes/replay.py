@@ -70,8 +70,7 @@ class Recordings:
             if cassette.twins:
                 found.append(f"{cassette.label}: {len(cassette.twins)} recorded twice; the latest recording counts")
             if cassette.damaged:
-                numbers = ", ".join(map(str, cassette.damaged[:5]))
-                found.append(f"{cassette.label}: {len(cassette.damaged)} damaged lines ({numbers})")
+                found.append(f"{cassette.label}: {_damage(cassette)}")
         return found
 
     def find(self, query: Query) -> Interaction:
@@ -92,10 +91,14 @@ class Recordings:
             detail = f"recorded for another request ({differences or 'betas or sample'}): {query.command}"
             raise UnobtainedAnswer(ErrorKind.STALE, detail)
         if cassette.damaged:
-            numbers = ", ".join(map(str, cassette.damaged[:5]))
-            detail = f"no recording can be read, and {cassette.label} is damaged in line {numbers}: {query.command}"
+            detail = f"not recorded, or in a damaged line ({cassette.label}: {_damage(cassette)}): {query.command}"
             raise UnobtainedAnswer(ErrorKind.UNREADABLE, detail)
         raise UnobtainedAnswer(ErrorKind.MISSING, f"not recorded: {query.command}")
+
+
+def _damage(cassette: Cassette) -> str:
+    numbers, more = ", ".join(map(str, cassette.damaged[:5])), len(cassette.damaged) - 5
+    return f"damaged in line {numbers}" + (f" and {more} more" if more > 0 else "")
 
 
 def recorded_body(interaction: Interaction) -> Mapping[str, Any]:
@@ -116,7 +119,7 @@ def recorded_body(interaction: Interaction) -> Mapping[str, Any]:
 def _differences(recorded: str, wanted: Mapping[str, Any]) -> Iterator[str]:
     try:
         yield from _compared(strict_json.parse(recorded), wanted, "")
-    except ValueError:
+    except (ValueError, RecursionError):
         yield "the recorded request cannot be read"
 
 
@@ -127,7 +130,7 @@ def _compared(old: Any, new: Any, name: str) -> Iterator[str]:
     elif isinstance(old, list) and isinstance(new, list) and len(old) == len(new):
         for index, (before, after) in enumerate(zip(old, new, strict=True)):
             yield from _compared(before, after, f"{name}[{index}]")
-    elif old != new:
+    elif old != new or isinstance(old, bool) is not isinstance(new, bool):
         yield f"{name}: {_short(old, new)} -> {_short(new, old)}"
 
 

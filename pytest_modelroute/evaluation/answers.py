@@ -12,6 +12,7 @@ from .. import strict_json
 from ..errors import ErrorKind, UnobtainedAnswer
 from ..registry.files import Files
 from ..registry.model import AnswerSource, Fences, OutputFormat, OutputPolicy
+from .nesting import nested_too_deeply
 from .schemas import schema_check
 from .templates import resolve_pointer
 
@@ -76,7 +77,7 @@ class AnswerReader:
         usage = _usage(message.get("usage"))
         stop_reason = message.get("stop_reason")
         text = "".join(str(block.get("text", "")) for block in content if block.get("type") == "text")
-        if stop_reason is None:
+        if not isinstance(stop_reason, str):
             raise UnobtainedAnswer(ErrorKind.UNREADABLE, "the recorded answer has no stop_reason")
         if stop_reason == "refusal":
             return Answer(text, None, usage, WrongKind.REFUSAL, "the model refused")
@@ -87,6 +88,8 @@ class AnswerReader:
             if not calls:
                 return Answer(text, None, usage, WrongKind.NOT_JSON, "the answer calls no tool")
             output = calls[0].get("input")
+            if nested_too_deeply(output):
+                return Answer(text, None, usage, WrongKind.NOT_JSON, "nested too deeply")
         elif self._policy.format is OutputFormat.TEXT:
             output = text
         else:
@@ -107,7 +110,10 @@ class AnswerReader:
                 text = fenced[1]
         elif text.lstrip().startswith("```"):
             raise ValueError("the JSON stands in a ``` fence, and `fenced` is 'reject'")
-        return strict_json.parse(text.strip())
+        value = strict_json.parse(text.strip())
+        if nested_too_deeply(value):
+            raise ValueError("nested too deeply")
+        return value
 
     def _confidence(self, output: Any) -> float | None:
         if self._policy.confidence is None:

@@ -9,7 +9,7 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
-__all__ = ["as_date", "canonical", "close", "numbers_in", "same", "shown"]
+__all__ = ["as_date", "canonical", "close", "names_a_day", "numbers_in", "same", "shown"]
 
 _NUMBER = re.compile(r"(?<![\w.])[-+]?(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d+)?(?:[eE][-+]?\d+)?(?!\w)")
 
@@ -42,20 +42,23 @@ def canonical(value: Any, *, ignore_case: bool = False) -> str:
     elif isinstance(value, list):
         return "[" + ",".join(canonical(child, ignore_case=ignore_case) for child in value) + "]"
     elif isinstance(value, dict):
-        parts = (f"{json.dumps(key)}:{canonical(value[key], ignore_case=ignore_case)}" for key in sorted(value))
+        parts = (
+            f"{json.dumps(key, ensure_ascii=False)}:{canonical(value[key], ignore_case=ignore_case)}"
+            for key in sorted(value)
+        )
         return "{" + ",".join(parts) + "}"
-    return json.dumps(value)
+    return json.dumps(value, ensure_ascii=False)
 
 
 def close(left: Any, right: Any, tolerance: float, relative_tolerance: float) -> bool:
     """Whether two numbers differ by at most one of the tolerances; the relative one is a share of `right`."""
+    # A whisker above the limit, so that 0.1 + 0.2 is within 0 of 0.3 and 12.35 within 0.01 of 12.34.
     try:
         difference = abs(left - right)
-    except OverflowError:
-        return False
-    # A whisker above the limit, so that 0.1 + 0.2 is within 0 of 0.3 and 12.35 within 0.01 of 12.34.
-    limit = max(tolerance, relative_tolerance * abs(right))
-    return bool(difference <= limit or math.isclose(difference, limit, rel_tol=1e-9, abs_tol=1e-12))
+        limit = max(tolerance, relative_tolerance * abs(right))
+        return bool(difference <= limit or math.isclose(difference, limit, rel_tol=1e-9, abs_tol=1e-12))
+    except OverflowError:  # of numbers that no float can hold
+        return bool(left == right)
 
 
 def numbers_in(text: str) -> list[float]:
@@ -79,6 +82,15 @@ def as_date(value: Any, formats: Sequence[str]) -> datetime.date | None:
         except ValueError:
             continue
     return None
+
+
+def names_a_day(form: str) -> bool:
+    """Whether a strptime format is valid and tells the whole date."""
+    day = datetime.date(2023, 11, 25)
+    try:
+        return datetime.datetime.strptime(day.strftime(form), form).date() == day
+    except (ValueError, re.error):
+        return False
 
 
 def shown(value: Any) -> str:

@@ -11,6 +11,7 @@ from typing import Any
 from .. import strict_json
 from ..errors import InputError, Place, did_you_mean
 from ..registry.files import Files
+from .nesting import DEEPEST_NESTING, nested_too_deeply
 
 __all__ = ["ABSENT", "Absent", "GoldenCase", "load_golden"]
 
@@ -73,6 +74,8 @@ def _case(raw: bytes, place: Place) -> GoldenCase:
         raise InputError("the line is not UTF-8", place=place, valid="UTF-8 text") from None
     except ValueError as error:
         raise InputError(f"broken JSON: {error}", place=place, valid="one JSON object a line") from None
+    if nested_too_deeply(value):
+        raise InputError("nested too deeply", place=place, valid=f"at most {DEEPEST_NESTING} levels")
     if not isinstance(value, dict):
         raise InputError("the line is not a JSON object", place=place, valid='{"id", "input", "expected", "tags"}')
     for key in value:

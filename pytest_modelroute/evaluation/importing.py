@@ -31,7 +31,9 @@ class Importer:
         self.add_folders()
         try:
             module = importlib.import_module(module_name)
-        except Exception as error:  # a module may raise anything as it is imported
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:  # a module may also call sys.exit() or pytest.skip() as it is imported
             what = f"python: '{reference}' cannot be imported: {type(error).__name__}: {error}"
             raise InputError(
                 what, place=place, valid="module:function, found from the registry's folder or rootdir"

@@ -123,7 +123,9 @@ def _base_importer(
             code = compile(source, files.label(path), "exec")
             exec(code, module.__dict__)  # noqa: S102  # the base's own code, as trusted as head's
             builder: Callable[..., Any] = getattr(module, name)
-        except Exception as error:  # a module may raise anything as it is imported
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:  # a module may also call sys.exit() or pytest.skip() as it is imported
             what = f"python: '{reference}' of the base cannot be imported: {type(error).__name__}: {error}"
             raise InputError(what, place=place) from None
         return builder

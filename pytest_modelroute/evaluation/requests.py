@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import hashlib
 import inspect
 import json
@@ -20,8 +21,10 @@ __all__ = ["RequestBuilder", "canonical_key", "wire_body"]
 
 KEY_VERSION = "v1:"
 
-# Decided by the tier, or no part of what is asked.
+# Decided by the tier, or no part of what is asked; an argument of the same name under extra_body would override it.
 NOT_ACCEPTED = ("model", "timeout", "stream", "extra_headers", "extra_query")
+NOT_IN_BODY = ("model", "stream")
+ONLY_IN_BODY = ("temperature", "top_p", "top_k")
 
 
 class RequestBuilder:
@@ -43,8 +46,10 @@ class RequestBuilder:
             self._prompt: Callable[[Mapping[str, Any]], Any] = compile_prompt(task.prompt, files, folder)
         else:
             self._place = task.place
-            self._prompt = import_function(task.prompt.reference, task.place)
-            if inspect.iscoroutinefunction(self._prompt):
+            build = import_function(task.prompt.reference, task.place)
+            # A copy: a builder that changes its input must not change the case.
+            self._prompt = lambda given: build(copy.deepcopy(given))
+            if inspect.iscoroutinefunction(build):
                 raise InputError(
                     f"python: {task.prompt.reference} is async", place=task.place, valid="a plain function"
                 )
@@ -58,10 +63,14 @@ class RequestBuilder:
             prompt = self._prompt(case.input)
         except TemplateFault as error:
             raise InputError(f"case '{case.id}': {error}", place=Place(self._golden_label, case.line)) from None
-        except Exception as error:  # a builder may raise anything
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:  # a builder may also call sys.exit() or pytest.skip()
             what = f"case '{case.id}': the prompt builder raised {type(error).__name__}: {error}"
             raise InputError(what, place=self._place) from None
         if not isinstance(prompt, Mapping):
+            if inspect.iscoroutine(prompt):
+                prompt.close()
             what = f"case '{case.id}': the prompt builder returned {type(prompt).__name__}"
             raise InputError(what, place=self._place, valid="a mapping of arguments of messages.create")
         arguments = merged(self._layers[tier.name], prompt)
@@ -73,6 +82,18 @@ class RequestBuilder:
             if name in arguments:
                 what = f"case '{case.id}': the prompt sets '{name}'"
                 raise InputError(what, place=self._place, valid="any other argument of messages.create")
+        for name in ONLY_IN_BODY:
+            if name in arguments:
+                what = f"case '{case.id}': the prompt sets '{name}', which messages.create does not take"
+                raise InputError(what, place=self._place, fix=f"set {name} under extra_body")
+        body = arguments.get("extra_body", {})
+        if not isinstance(body, Mapping):
+            what = f"case '{case.id}': extra_body is {type(body).__name__}"
+            raise InputError(what, place=self._place, valid="a mapping")
+        for name in NOT_IN_BODY:
+            if name in body:
+                what = f"case '{case.id}': the prompt sets '{name}' under extra_body"
+                raise InputError(what, place=self._place, valid="anything else that only the wire knows")
         for name, where in (("max_tokens", "'request' of the registry"), ("messages", "the prompt")):
             if name not in arguments:
                 what = f"task '{self._task.name}': the argument '{name}' is missing"
@@ -92,7 +113,11 @@ def canonical_key(tier: Tier, arguments: Mapping[str, Any], sample: int = 0) -> 
         "betas": arguments.get("betas", []),
         "sample": sample,
     }
-    text = json.dumps(_normalised(asked), sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+    try:
+        plain = _normalised(asked)
+        text = json.dumps(plain, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+    except RecursionError:
+        raise ValueError("nested too deeply") from None
     return KEY_VERSION + hashlib.sha256(text.encode("utf-8")).hexdigest()
 
 

@@ -23,6 +23,7 @@ OPTIONAL_FORMATS = frozenset(
         "iri-reference",
         "json-pointer",
         "relative-json-pointer",
+        "time",
         "uri",
         "uri-reference",
         "uri-template",
@@ -43,12 +44,18 @@ def schema_check(schema: SchemaDocument, files: Files) -> Callable[[Any], str | 
     if not isinstance(schema.content, (dict, bool)):
         raise InputError("the schema is neither an object nor true or false", place=place)
     content: Any = schema.content
+    if isinstance(content, dict) and not isinstance(content.get("$schema", ""), str):
+        raise InputError("bad schema at $.$schema: it is not a text", place=place)
     dialect = jsonschema.validators.validator_for(content, default=jsonschema.Draft202012Validator)
     try:
         dialect.check_schema(content)
+        _check_references(content, dialect, place)
     except jsonschema.SchemaError as error:
         raise InputError(f"bad schema at {error.json_path}: {error.message}", place=place) from None
-    _check_references(content, dialect.META_SCHEMA["$schema"], place)
+    except RecursionError:
+        raise InputError("bad schema: nested too deeply", place=place) from None
+    except ValueError as error:  # from addresses that are none
+        raise InputError(f"bad schema: {error}", place=place) from None
     _check_formats(content, dialect.FORMAT_CHECKER.checkers, place)
     # An empty registry: jsonschema's own default would fetch a remote $ref from the network.
     validator = dialect(content, registry=referencing.Registry(), format_checker=dialect.FORMAT_CHECKER)
@@ -62,24 +69,43 @@ def schema_check(schema: SchemaDocument, files: Files) -> Callable[[Any], str | 
             raise UnobtainedAnswer(
                 ErrorKind.SCORER, f"{place}: the schema or the answer is nested too deeply"
             ) from None
+        except (ArithmeticError, TypeError, AttributeError) as odd:  # numbers too large to divide, a $ref to no schema
+            what = f"{place}: the schema cannot be applied: {type(odd).__name__}: {odd}"
+            raise UnobtainedAnswer(ErrorKind.SCORER, what) from None
         return None if error is None else f"{error.json_path}: {error.message}"[:300]
 
     return problem
 
 
-def _check_references(content: Any, dialect: str, place: Place) -> None:
+def _check_references(content: Any, dialect: Any, place: Place) -> None:
     import referencing.exceptions
     import referencing.jsonschema
 
-    root = referencing.jsonschema.specification_with(dialect).create_resource(content)
+    specification = referencing.jsonschema.specification_with(dialect.META_SCHEMA["$schema"])
+    root = specification.create_resource(content)
     base = root.id() or ""
     resolver = referencing.Registry().with_resource(base, root).crawl().resolver(base)
-    for reference in _values(content, "$ref"):
+    for scope, reference in _references(content, resolver, specification):
         try:
-            resolver.lookup(reference)
-        except referencing.exceptions.Unresolvable:
+            found = scope.lookup(reference).contents
+        except (referencing.exceptions.Unresolvable, ValueError):
             what = f"bad schema: $ref '{reference}' is not inside this file, and remote schemas are never fetched"
             raise InputError(what, place=place, fix="copy what it names under $defs") from None
+        if not isinstance(found, (dict, bool)):
+            raise InputError(f"bad schema: $ref '{reference}' names what is no schema", place=place)
+
+
+def _references(content: Any, scope: Any, specification: Any) -> Iterator[tuple[Any, str]]:
+    """Each `$ref` with the resolver of the place where it stands: an inner `$id` begins a scope of its own."""
+    if isinstance(content, dict):
+        if isinstance(content.get("$id"), str):
+            scope = scope.in_subresource(specification.create_resource(content))
+        if isinstance(content.get("$ref"), str):
+            yield scope, content["$ref"]
+        content = list(content.values())
+    if isinstance(content, list):
+        for child in content:
+            yield from _references(child, scope, specification)
 
 
 def _check_formats(content: Any, available: Any, place: Place) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import inspect
 import math
 from collections.abc import Mapping
@@ -17,6 +18,8 @@ from .text_scorers import Contains, Regex
 from .value_scorers import Exact, Fields, Number, SetF1
 
 __all__ = ["make_scorer"]
+
+ROUNDING = 1e-9  # what sums and products of floats may be beside 0 and 1
 
 
 def make_scorer(policy: ScorePolicy, importer: Importer) -> Scorer:
@@ -82,6 +85,9 @@ class PythonScorer(Scorer):
             )
         names = {parameter.name for parameter in plain}
         self._wanted = tuple(name for name in self.offered if takes_any or name in names)
+        if "output" not in self._wanted:
+            what = f"python: {reference} cannot be called as a scorer: it takes no 'output'"
+            raise InputError(what, place=policy.place, valid="def score(output, expected, input): ...")
 
     def objection(self, expected: Any) -> str | None:
         return None
@@ -89,7 +95,8 @@ class PythonScorer(Scorer):
     def score(self, output: Any, expected: Any, given: Mapping[str, Any]) -> Score:
         values = {"output": output, "expected": None if expected is ABSENT else expected, "input": given}
         try:
-            result = self._function(**{name: values[name] for name in self._wanted})
+            # Copies: what a scorer does to its arguments must not reach the report or another tier's cases.
+            result = self._function(**{name: copy.deepcopy(values[name]) for name in self._wanted})
         except KeyboardInterrupt:
             raise
         except BaseException as error:  # a scorer may also call sys.exit() or pytest.skip()
@@ -103,10 +110,12 @@ class PythonScorer(Scorer):
             result, reason = result
         if isinstance(result, bool):
             return RIGHT if result else Score(False, reason or "the scorer said no")
-        if isinstance(result, Real) and math.isfinite(result):
-            score = float(result)
+        score = float(result) if isinstance(result, Real) else math.nan
+        if -ROUNDING <= score <= 1 + ROUNDING:
             if score >= self._minimum:
                 return RIGHT
             return Score(False, reason or f"score {score:g} is below {self._minimum:g}")
-        what = f"the scorer {self._reference} returned {result!r}"[:200] + ", neither bool nor a finite score"
+        if inspect.iscoroutine(result):
+            result.close()
+        what = f"the scorer {self._reference} returned {result!r}"[:200] + ", neither bool nor a score from 0 to 1"
         raise UnobtainedAnswer(ErrorKind.SCORER, what)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import re
 from collections.abc import Callable, Mapping
 from pathlib import PurePosixPath
 from typing import Any
@@ -13,6 +14,8 @@ from ..registry.model import PromptTemplate
 from ..registry.prompts import is_directive
 
 __all__ = ["TemplateFault", "compile_prompt", "resolve_pointer"]
+
+_INDEX = re.compile("0|[1-9][0-9]{0,17}")
 
 Render = Callable[[Mapping[str, Any]], Any]
 
@@ -27,6 +30,29 @@ def compile_prompt(prompt: PromptTemplate, files: Files, folder: PurePosixPath) 
     The function raises TemplateFault naming the place in the prompt. Raises InputError for a broken template.
     """
     return _Compiler(files, folder, files.label(prompt.path)).compile(prompt.content, "")
+
+
+def _sandbox() -> Any:
+    """Jinja2 without escapes, and so that one input always gives one request."""
+    import jinja2
+    import jinja2.sandbox
+
+    class Sandbox(jinja2.sandbox.ImmutableSandboxedEnvironment):
+        def getattr(self, obj: Any, attribute: str) -> Any:
+            # `input.items` is the key where there is one, not the method that every mapping has.
+            if isinstance(obj, Mapping) and attribute in obj:
+                return obj[attribute]
+            return super().getattr(obj, attribute)
+
+    def printable(value: Any) -> Any:
+        if isinstance(value, (str, int, float, list, tuple, dict, jinja2.Undefined)) or value is None:
+            return value
+        # Its text would hold an address in memory, another one in each run.
+        raise TypeError(f"a {type(value).__name__} cannot be printed; call it, or add `| list`")
+
+    sandbox = Sandbox(undefined=jinja2.StrictUndefined, keep_trailing_newline=True, finalize=printable)
+    del sandbox.globals["lipsum"], sandbox.filters["random"]
+    return sandbox
 
 
 class _Compiler:
@@ -50,12 +76,10 @@ class _Compiler:
         return lambda data: value
 
     def _template(self, text: str, where: str) -> Render:
-        import jinja2
-
         try:
             template = self._jinja().from_string(text)
-        except jinja2.TemplateSyntaxError as error:
-            raise InputError(f"{where}: broken template: {error.message}", place=Place(self._label)) from None
+        except Exception as error:  # beside syntax errors: numbers too long, parentheses too deep
+            raise InputError(f"{where}: broken template: {error}", place=Place(self._label)) from None
 
         def render(data: Mapping[str, Any]) -> str:
             try:
@@ -68,13 +92,7 @@ class _Compiler:
 
     def _jinja(self) -> Any:
         if self._environment is None:
-            import jinja2.sandbox
-
-            self._environment = jinja2.sandbox.ImmutableSandboxedEnvironment(
-                undefined=jinja2.StrictUndefined, keep_trailing_newline=True
-            )
-            # One input must always give one request.
-            del self._environment.globals["lipsum"], self._environment.filters["random"]
+            self._environment = _sandbox()
         return self._environment
 
     def _directive(self, value: Mapping[str, str], where: str) -> Render:
@@ -103,10 +121,12 @@ class _Compiler:
         """A file's text, or base64 where it is not text."""
         try:
             content = self._files.read(inside(self._folder, name))
-        except FileNotFoundError:
+        except OSError:
             raise TemplateFault(f"{self._label}: {where}: $file: {name} does not exist") from None
         except ValueError as error:
-            raise TemplateFault(f"{self._label}: {where}: $file: {name} {error}") from None
+            raise TemplateFault(f"{self._label}: {where}: $file: '{name}' {error}") from None
+        except InputError as error:
+            raise TemplateFault(f"{self._label}: {where}: $file: {error.what}") from None
         try:
             text = content.decode("utf-8")
         except UnicodeDecodeError:
@@ -116,12 +136,14 @@ class _Compiler:
 
 def resolve_pointer(value: Any, pointer: str) -> Any:
     """What a JSON pointer (RFC 6901) points at. Raises LookupError."""
+    if pointer and not pointer.startswith("/"):
+        raise LookupError(pointer)
     for part in pointer.split("/")[1:]:
         name = part.replace("~1", "/").replace("~0", "~")
         if isinstance(value, Mapping):
             value = value[name]
         elif isinstance(value, list):
-            if not name.isascii() or not name.isdigit() or (len(name) > 1 and name.startswith("0")):
+            if not _INDEX.fullmatch(name):
                 raise LookupError(pointer)
             value = value[int(name)]
         else:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import warnings
 from collections.abc import Mapping
 from typing import Any
 
@@ -81,7 +82,8 @@ class Regex(BuiltIn):
 
     def _compile(self, pattern: str) -> str | None:
         try:
-            self._compiled[pattern] = re.compile(pattern, re.IGNORECASE if self._ignore_case else 0)
+            with warnings.catch_warnings(action="ignore"):  # of doubtful patterns; `-W error` is meant for the tests
+                self._compiled[pattern] = re.compile(pattern, re.IGNORECASE if self._ignore_case else 0)
         except (re.error, OverflowError, RecursionError) as error:
             return f"is not a regular expression: {error}"
         return None

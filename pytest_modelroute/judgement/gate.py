@@ -62,14 +62,11 @@ class FindingKind(Enum):
     REFUTED = "refuted"
     UNDECIDED = "undecided"
     NO_CASES = "no_cases"
-    UNGATED_MOVE = "ungated_move"
-    GATE_NOT_RUN = "gate_not_run"
-    DUPLICATES = "duplicates"
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One reason of a verdict; `more_cases` is how many would decide it, None where more will not help."""
+    """One reason of a verdict; `more_cases` is how many would decide it, None where no feasible number will."""
 
     kind: FindingKind
     scope: Scope

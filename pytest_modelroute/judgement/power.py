@@ -2,46 +2,72 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 
 from .intervals import ALPHA, binomial_cdf
 
-__all__ = ["cases_to_certify"]
+__all__ = ["MOST_CASES", "cases_to_certify"]
 
 POWER = 0.80
 MOST_CASES = 20_000
 # Power is a sawtooth: one tooth that stands above the target says nothing about the next ones.
 TEETH_TO_TRUST = 40
+Z_ALPHA, Z_POWER = 1.6449, 0.8416
 
 
 def cases_to_certify(error_rate: float, threshold: float) -> int | None:
     """The smallest size from which on a certified gate passes with 80 % power if `error_rate` is the true rate.
 
-    None where no size up to 20 000 does, as at or above the threshold.
+    None where no size up to `MOST_CASES` does, as at or above the threshold.
     """
-    if error_rate >= threshold:
+    if error_rate >= threshold or binomial_cdf(0, MOST_CASES, threshold) > ALPHA:
         return None
+    start = _cautious_start(error_rate, threshold)
     candidate: int | None = None
     good = 0
-    for allowed, first, last in _teeth(threshold):
+    for allowed, first, last in _teeth(threshold, start):
+        if candidate is None and first > MOST_CASES:
+            break
         # Within a tooth the same number of errors passes, so power falls to its last size.
         if binomial_cdf(allowed, last, error_rate) >= POWER:
             candidate = first if candidate is None else candidate
             good += 1
             if good >= TEETH_TO_TRUST:
-                return candidate
+                break
         else:
             candidate, good = None, 0
-    return None
+    return candidate
 
 
-def _teeth(threshold: float) -> Iterator[tuple[int, int, int]]:
-    """For 0, 1, 2 ... errors: the first and last size at which just so many still pass."""
-    allowed, first = 0, _first_size(0, threshold, 1)
-    while first <= MOST_CASES:
+def _cautious_start(error_rate: float, threshold: float) -> int:
+    """A size well below the one that is sought: the normal approximation's, less several teeth."""
+    spread, spread_at_limit = (math.sqrt(share * (1 - share)) for share in (error_rate, threshold))
+    size = ((Z_ALPHA * spread_at_limit + Z_POWER * spread) / (threshold - error_rate)) ** 2
+    errors = spread * math.sqrt(size)
+    return max(1, int(min(size * (1 - 5 / errors), MOST_CASES + 1))) if errors > 5 else 1
+
+
+def _teeth(threshold: float, start: int) -> Iterator[tuple[int, int, int]]:
+    """From the tooth that holds size `start` on: the errors that pass, the first and the last size where they do."""
+    allowed = _allowed(threshold, start)
+    first = _first_size(allowed, threshold, allowed + 1)
+    while True:
         following = _first_size(allowed + 1, threshold, first)
         yield allowed, first, following - 1
         allowed, first = allowed + 1, following
+
+
+def _allowed(threshold: float, size: int) -> int:
+    """The most errors that certify the threshold at that size, or 0 where none do."""
+    low, high = 0, size
+    while high - low > 1:
+        middle = (low + high) // 2
+        if binomial_cdf(middle, size, threshold) <= ALPHA:
+            low = middle
+        else:
+            high = middle
+    return low
 
 
 def _first_size(allowed: int, threshold: float, start: int) -> int:

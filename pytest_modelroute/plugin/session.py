@@ -12,7 +12,7 @@ from ..judgement.gate import Verdict
 from ..reporting.assessment import Assessment
 from ..reporting.json import task_from_wire, write_json
 from ..reporting.model import RunReport, TaskReport
-from ..reporting.terminal import render
+from ..reporting.terminal import Line, Tone, render
 from .settings import RecordMode, Settings
 
 __all__ = ["SessionReport"]
@@ -28,6 +28,7 @@ class SessionReport:
         self._settings = settings
         self._assessment = assessment
         self._judged: dict[str, TaskReport] = {}
+        self._fault: str | None = None
 
     def pytest_report_header(self) -> str:
         project = self._assessment.project
@@ -60,8 +61,10 @@ class SessionReport:
         if self._settings.json is not None:
             try:
                 write_json(report, self._settings.json)
-            except InputError as error:
-                raise pytest.UsageError(f"modelroute: {error}") from None
+            except InputError as error:  # an exception from here would be an internal error
+                self._fault = f"ERROR: modelroute: {error}"
+                if session.exitstatus == pytest.ExitCode.OK:
+                    session.exitstatus = pytest.ExitCode.USAGE_ERROR
 
     def pytest_terminal_summary(self, terminalreporter: Any) -> None:
         if self._silent():
@@ -71,6 +74,8 @@ class SessionReport:
         # A log file has no width: pytest's 80 columns are a guess, and a table is read more easily whole.
         width = writer.fullwidth if terminalreporter.isatty or "COLUMNS" in os.environ else LOG_COLUMNS
         lines = list(render(self._report(), width, verbosity))
+        if self._fault is not None:
+            lines.append(Line(self._fault, Tone.BAD))
         if not lines:
             return
         if verbosity >= 0:

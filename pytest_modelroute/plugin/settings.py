@@ -33,11 +33,14 @@ class ReplayMode(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What this session is asked to do; `registry` is relative to `rootdir`, `json` absolute."""
+    """What this session is asked to do.
+
+    `registry` is relative to `rootdir`, `json` absolute; of the refs in `base` the first that git knows counts.
+    """
 
     rootdir: Path
     registry: PurePosixPath
-    base: str | None
+    base: tuple[str, ...]
     record: RecordMode
     record_tiers: tuple[str, ...]
     tries: Mapping[str, str]
@@ -63,7 +66,7 @@ def read_settings(config: pytest.Config) -> Settings:
     return Settings(
         rootdir=config.rootpath,
         registry=_below_rootdir(config, value("registry"), typed=config.option.modelroute_registry is not None),
-        base=base_from_ci(os.environ) if base is None else base or None,
+        base=base_from_ci(os.environ) if base is None else tuple(filter(None, [base])),
         record=_record_mode(value("record")),
         record_tiers=tuple(name.strip() for name in value("record_tiers").split(",") if name.strip()),
         tries=_tries(config.option.modelroute_try or config.getini("modelroute_try")),

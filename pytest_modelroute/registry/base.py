@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import io
+import os
+import posixpath
+import re
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO
 
-from ..errors import InputError, Place
-from .files import LFS_POINTER, WorkingTree, too_large
+from ..errors import InputError
+from .files import WorkingTree, refuse_lfs_pointer, too_large
 
 __all__ = ["Commit", "CommitFiles", "merge_base"]
+
+LINK = "120000"  # git's mode of a symbolic link
+MOST_LINKS = 40  # followed for one path, as Linux does
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,28 +28,33 @@ class Commit:
     commit: str
 
 
-class _GitFault(Exception):
-    def __init__(self, message: str) -> None:
-        super().__init__(message)
-        self.message = message
+class _GitFault(InputError):
+    """Git says no: most callers know a better word for it."""
 
 
 def _git(rootdir: Path, *arguments: str) -> bytes:
+    environment = {**os.environ, "LC_ALL": "C"}  # its messages are looked into
     try:
-        done = subprocess.run(["git", "-C", str(rootdir), *arguments], capture_output=True, check=False)
-    except FileNotFoundError:
+        command = ["git", "-C", str(rootdir), *arguments]
+        done = subprocess.run(command, capture_output=True, check=False, env=environment)
+    except OSError:
         raise InputError("git is not installed", valid="git on the PATH, or a run without a base") from None
     if done.returncode:
         message = done.stderr.decode(errors="replace").strip()
         if "dubious ownership" in message:
+            named = re.search("repository at '(.*)'", message)
             raise InputError(
                 f"git does not trust the repository of {rootdir}: it belongs to another user",
-                fix=f"git config --global --add safe.directory {rootdir}",
+                fix=f"git config --global --add safe.directory {named[1] if named else rootdir}",
             )
         if "not a git repository" in message:
             raise InputError(f"{rootdir} is not in a git repository", valid="a base only inside a repository")
-        raise _GitFault(message)
+        raise _GitFault(f"git {arguments[0]} failed in {rootdir}: " + "; ".join(message.splitlines()))
     return done.stdout
+
+
+def _paths(output: bytes) -> str:
+    return output.decode("utf-8", "surrogateescape")
 
 
 def merge_base(rootdir: Path, ref: str) -> Commit:
@@ -75,33 +86,46 @@ class CommitFiles:
     def __init__(self, rootdir: Path, commit: str) -> None:
         self._rootdir = rootdir
         self._commit = commit
-        self._prefix = _git(rootdir, "rev-parse", "--show-prefix").decode().strip()
-        listing = _git(rootdir, "ls-tree", "-r", "-z", "--full-tree", commit).decode("utf-8", "surrogateescape")
-        entries = (entry.split("\t", 1) for entry in listing.split("\0") if entry)
-        self._objects = {path: meta.split()[2] for meta, path in entries if meta.split()[1] == "blob"}
-        changed = _git(rootdir, "diff", "--name-only", "-z", "--no-renames", commit).decode("utf-8", "surrogateescape")
-        self._changed = frozenset(changed.split("\0"))
+        self._prefix = _paths(_git(rootdir, "rev-parse", "--show-prefix")).removesuffix("\n")
+        self._objects: dict[str, str] = {}
+        self._links: dict[str, str] = {}
+        for entry in filter(None, _paths(_git(rootdir, "ls-tree", "-r", "-z", "--full-tree", commit)).split("\0")):
+            meta, name = entry.split("\t", 1)
+            mode, kind, number = meta.split()
+            if kind == "blob":
+                (self._links if mode == LINK else self._objects)[name] = number
+        # `diff.relative` may be set, and would leave out the folder or all that is outside it.
+        changed = _git(rootdir, "diff", "--name-only", "-z", "--no-renames", "--no-relative", commit)
+        self._changed = frozenset(_paths(changed).split("\0"))
         self._working_tree = WorkingTree(rootdir)
 
     def read(self, path: PurePosixPath, limit: int | None = None) -> bytes:
-        name = self._prefix + str(path)
+        name = self._followed(self._prefix + str(path))
         if name not in self._objects:
             raise FileNotFoundError(f"{path} is not in {self._commit}")
-        data = self._content(path, name)
-        if data.startswith(LFS_POINTER):
-            raise InputError(
-                "this is a Git LFS pointer, not the file",
-                place=Place(self.label(path)),
-                fix="git lfs install && git lfs fetch --all, or keep the file out of LFS",
-            )
+        data = self._content(name)
+        refuse_lfs_pointer(self.label(path), data)
         if limit is not None and len(data) > limit:
             raise too_large(self.label(path), len(data), limit)
         return data
 
-    def _content(self, path: PurePosixPath, name: str) -> bytes:
-        if name not in self._changed:  # the same as on disk, and reading that starts no process
-            try:
-                return self._working_tree.read(path)
+    def _followed(self, name: str) -> str:
+        """`name` with the commit's own links followed: what they point at may have changed where they have not."""
+        for _ in range(MOST_LINKS):
+            parts = name.split("/")
+            ends = (end for end in range(1, len(parts) + 1) if "/".join(parts[:end]) in self._links)
+            end = next(ends, None)
+            if end is None:
+                return name
+            target = _paths(_git(self._rootdir, "cat-file", "blob", self._links["/".join(parts[:end])]))
+            name = posixpath.normpath(posixpath.join(*parts[: end - 1], target, *parts[end:]))
+        raise FileNotFoundError(f"{name} is a link to itself")
+
+    def _content(self, name: str) -> bytes:
+        if name not in self._changed and name.startswith(self._prefix):
+            try:  # the same as on disk, and reading that starts no process
+                with self._working_tree.open(PurePosixPath(name.removeprefix(self._prefix))) as file:
+                    return file.read()
             except OSError:
                 pass
         return _git(self._rootdir, "cat-file", "--filters", f"--path={name}", self._objects[name])
@@ -114,10 +138,8 @@ class CommitFiles:
 
     def renamed_from(self, path: PurePosixPath) -> PurePosixPath | None:
         """The name in this commit of a file that was moved to `path` since; None where git sees no move."""
-        fields = _git(self._rootdir, "diff", "--name-status", "-z", "--diff-filter=R", "-M", self._commit).decode(
-            "utf-8", "surrogateescape"
-        )
-        parts = fields.split("\0")
+        found = ("--name-status", "-z", "--diff-filter=R", "-M", "--no-relative")
+        parts = _paths(_git(self._rootdir, "diff", *found, self._commit)).split("\0")
         for old, new in zip(parts[1::3], parts[2::3], strict=False):
             if new == self._prefix + str(path) and old.startswith(self._prefix):
                 return PurePosixPath(old.removeprefix(self._prefix))

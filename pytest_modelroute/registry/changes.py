@@ -10,6 +10,7 @@ from typing import Any
 
 from ..errors import InputError, Place, did_you_mean
 from .model import Acknowledgement, Prompt, PromptTemplate, Registry, Task, merged
+from .prompts import is_directive
 
 __all__ = ["TIER_CHANGES", "Change", "ChangeKind", "compare", "reassigned", "strict_tasks"]
 
@@ -45,7 +46,7 @@ class Change:
 
 def compare(base: Registry, head: Registry) -> tuple[Change, ...]:
     """All changes from `base` to `head`, those of the whole registry first, then task by task in head's order."""
-    known = {_identity(entry) for entry in base.acknowledged}
+    known = [_identity(entry) for entry in base.acknowledged]
     fresh = [entry for entry in head.acknowledged if _identity(entry) not in known]
     return tuple(
         dataclasses.replace(change, acknowledged=next((entry for entry in fresh if _names(entry, change)), None))
@@ -135,7 +136,21 @@ def _rank(registry: Registry, served_by: tuple[str, str, str | None], name: str)
 def _prompt_content(prompt: Prompt | None) -> object:
     if prompt is None:
         return None
-    return (prompt.content, prompt.files) if isinstance(prompt, PromptTemplate) else (prompt.reference, prompt.code)
+    if isinstance(prompt, PromptTemplate):
+        return _with_digests(prompt.content, prompt.files)
+    return (prompt.reference, prompt.code)
+
+
+def _with_digests(value: Any, digests: Mapping[str, str]) -> Any:
+    """A prompt's content with fixed files by what they hold: where they lie is no part of what is asked."""
+    if is_directive(value):
+        name = value.get("$file")
+        return {"$digest": digests[name]} if name in digests else value
+    if isinstance(value, Mapping):
+        return {key: _with_digests(child, digests) for key, child in value.items()}
+    if isinstance(value, list):
+        return [_with_digests(child, digests) for child in value]
+    return value
 
 
 def _prompt_name(prompt: Prompt | None) -> str | None:
@@ -145,18 +160,20 @@ def _prompt_name(prompt: Prompt | None) -> str | None:
 
 
 def _request_change(base: Registry, head: Registry, before: Task, after: Task) -> Iterator[Change]:
-    if before.tier == after.tier:
-        old, new = before.arguments(base.tier(before.tier)), after.arguments(head.tier(after.tier))
+    source, target = base.tier(before.tier), head.tier(after.tier)
+    if source.name == target.name or source.served_by == target.served_by:
+        old, new = before.arguments(source), after.arguments(target)
     else:  # what the tier itself brings along belongs to the move
         old, new = merged(before.default_request, before.request), merged(after.default_request, after.request)
-    names = [name for name in {**old, **new} if old.get(name) != new.get(name)]
+    absent = object()
+    names = [name for name in {**old, **new} if old.get(name, absent) != new.get(name, absent)]
     if names:
         before_value, after_value = ({name: side.get(name) for name in names} for side in (old, new))
         yield Change(ChangeKind.REQUEST_CHANGED, after.name, before_value, after_value, after.place)
 
 
 def _identity(entry: Acknowledgement) -> tuple[Any, ...]:
-    return (entry.kind, entry.task, repr(entry.old), repr(entry.new), entry.reason)
+    return (entry.kind, entry.task, entry.old, entry.new, entry.reason)
 
 
 def _names(entry: Acknowledgement, change: Change) -> bool:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Iterator
 from importlib import resources
 from typing import Any
 
@@ -22,10 +23,12 @@ def registry_schema() -> dict[str, Any]:
 
 def check_shape(document: Document) -> None:
     """Raise InputError for the first part of the registry, in file order, that the schema does not allow."""
-    import jsonschema
+    import jsonschema.validators
 
+    extend: Any = jsonschema.validators.extend
     checker = jsonschema.FormatChecker(["date"])
-    validator = jsonschema.Draft202012Validator(registry_schema(), format_checker=checker)
+    dialect = extend(jsonschema.Draft202012Validator, {"pattern": _pattern})
+    validator = dialect(registry_schema(), format_checker=checker)
     errors = list(validator.iter_errors(document.value))
     # A misspelt key is also a missing one: name the spelling.
     for chosen in ([error for error in errors if error.validator != "required"], errors):
@@ -34,10 +37,19 @@ def check_shape(document: Document) -> None:
             raise min(faults, key=lambda fault: (fault.place.line if fault.place else None) or 0)
 
 
+def _pattern(_validator: Any, pattern: str, instance: object, _schema: object) -> Iterator[Any]:
+    """`$` is the end of the text, as JSON Schema means it; Python's lets a last line break pass."""
+    import jsonschema
+
+    if isinstance(instance, str) and not re.search(re.sub(r"\$$", r"\\Z", pattern), instance):
+        yield jsonschema.ValidationError(f"{instance!r} does not match {pattern!r}")
+
+
 def _faults(error: Any, document: Document) -> Iterable[InputError]:
     path = tuple(error.absolute_path)
     name = ".".join(str(part) for part in path) or "the registry"
-    place = document.place(*path)
+    is_key = "propertyNames" in error.absolute_schema_path
+    place = document.place(*path, error.instance) if is_key else document.place(*path)
     match error.validator:
         case "additionalProperties":
             known = error.schema.get("properties", {})
@@ -59,14 +71,26 @@ def _faults(error: Any, document: Document) -> Iterable[InputError]:
             what = f"{name}: {_shown(error.instance)} has the wrong type"
             yield InputError(what, place=place, valid=one_of(str(kind) for kind in kinds))
         case "not":
-            yield InputError(
-                f"{name}: {error.schema['description'][0].lower()}{error.schema['description'][1:]}", place=place
-            )
+            why = str(error.schema["description"]).removesuffix(".")
+            yield InputError(f"{name}: {why[0].lower()}{why[1:]}", place=place)
         case "pattern" if "pattern" in error.schema:
             what = f"{name}: {_shown(error.instance)} is not valid"
             yield InputError(what, place=place, valid=f"text that matches {error.schema['pattern']}")
-        case "minItems":
-            yield InputError(f"{name}: the list is empty", place=place, valid="at least one entry")
+        case "minItems" | "minProperties":
+            kind = "list" if error.validator == "minItems" else "mapping"
+            yield InputError(f"{name}: the {kind} is empty", place=place, valid="at least one entry")
+        case "minLength":
+            yield InputError(f"{name}: {_shown(error.instance)} is too short", place=place, valid="some text")
+        case "uniqueItems":
+            yield InputError(f"{name}: an entry stands twice", place=place, valid="each entry once")
+        case "format":
+            what = f"{name}: {_shown(error.instance)} is not a {error.validator_value}"
+            yield InputError(what, place=place, valid="YYYY-MM-DD")
+        case "minimum" | "maximum" | "exclusiveMaximum":
+            words = {"minimum": "at least", "maximum": "at most", "exclusiveMaximum": "less than"}
+            limits = (f"{word} {error.schema[key]}" for key, word in words.items() if key in error.schema)
+            what = f"{name}: {_shown(error.instance)} is out of range"
+            yield InputError(what, place=place, valid=" and ".join(limits))
         case "oneOf":
             described = " or ".join(str(branch.get("type")) for branch in error.validator_value)
             deeper = [inner for inner in error.context if len(inner.absolute_path) > len(path)]

@@ -20,7 +20,7 @@ LARGEST_DOCUMENT = 2_000_000  # bytes
 MOST_VALUES = 200_000  # after aliases are followed: stops an alias bomb
 ValuePath: TypeAlias = tuple[str | int, ...]
 
-DEEPEST_NESTING = 64  # libyaml's composer recurses in C and crashes the process far above this
+DEEPEST_NESTING = 64  # libyaml's composer recurses in C and crashes the process far above this; aliases can add to it
 
 
 @dataclass(frozen=True)
@@ -62,9 +62,11 @@ def parse_yaml(data: bytes, label: str) -> Document:
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         place = Place(label, mark.line + 1 if mark else None)
-        raise InputError(f"broken YAML: {error.problem or error.context}", place=place) from None
+        problem = ", ".join(part for part in (error.context, error.problem) if part)
+        raise InputError(f"broken YAML: {problem}", place=place) from None
     except yaml.YAMLError as error:
-        raise InputError(f"broken YAML: {str(error).splitlines()[0]}", place=Place(label)) from None
+        line = data.count(b"\n", 0, getattr(error, "position", 0)) + 1
+        raise InputError(f"broken YAML: {str(error).splitlines()[0]}", place=Place(label, line)) from None
     return Document(label, value, builder.lines if node is not None else {})
 
 
@@ -90,20 +92,22 @@ class _Builder:
         self._values = 0
         self.lines: dict[ValuePath, int] = {}
 
-    def build(self, node: yaml.Node, path: ValuePath) -> Any:
+    def build(self, node: yaml.Node, path: ValuePath, depth: int = 0) -> Any:
         self._values += 1
         if self._values > MOST_VALUES:
             raise self._error(node, f"aliases unfold to more than {MOST_VALUES:,} values")
+        if depth > DEEPEST_NESTING:
+            raise self._error(node, "nested too deeply through aliases")
         self.lines.setdefault(path, node.start_mark.line + 1)
         if isinstance(node, yaml.MappingNode) and node.tag == "tag:yaml.org,2002:map":
-            return self._mapping(node, path)
+            return self._mapping(node, path, depth)
         if isinstance(node, yaml.SequenceNode) and node.tag == "tag:yaml.org,2002:seq":
-            return [self.build(child, (*path, index)) for index, child in enumerate(node.value)]
+            return [self.build(child, (*path, index), depth + 1) for index, child in enumerate(node.value)]
         if isinstance(node, yaml.ScalarNode):
             return self._scalar(node)
         raise self._error(node, f"the tag {node.tag} is not used here")
 
-    def _mapping(self, node: yaml.MappingNode, path: ValuePath) -> dict[str, Any]:
+    def _mapping(self, node: yaml.MappingNode, path: ValuePath, depth: int) -> dict[str, Any]:
         mapping: dict[str, Any] = {}
         merged: list[yaml.Node] = []
         for key_node, value_node in node.value:
@@ -116,10 +120,10 @@ class _Builder:
             if key in mapping:
                 first = self.lines[(*path, key)]
                 raise self._error(key_node, f"the key '{key}' stands twice in one mapping (first in line {first})")
-            self.lines[(*path, key)] = key_node.start_mark.line + 1
-            mapping[key] = self.build(value_node, (*path, key))
+            self.lines.setdefault((*path, key), key_node.start_mark.line + 1)  # kept when `<<` brings it too
+            mapping[key] = self.build(value_node, (*path, key), depth + 1)
         for source in merged:
-            inherited = self.build(source, path)
+            inherited = self.build(source, path, depth + 1)
             if not isinstance(inherited, dict):
                 raise self._error(source, "'<<' merges mappings only")
             for key, value in inherited.items():
@@ -131,6 +135,8 @@ class _Builder:
             value = self._loader.construct_object(node)
         except ValueError as error:
             raise self._error(node, f"'{node.value[:40]}' cannot be read: {error}") from None
+        except (LookupError, AttributeError):  # what PyYAML trips over in `!!int ''` or `!!bool maybe`
+            raise self._error(node, f"'{node.value[:40]}' does not fit the tag {node.tag}") from None
         if isinstance(value, datetime.date):
             return value.isoformat()
         if isinstance(value, float) and not math.isfinite(value):

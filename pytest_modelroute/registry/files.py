@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO, Protocol
@@ -41,14 +42,16 @@ class WorkingTree:
             size = os.fstat(file.fileno()).st_size
             if limit is not None and size > limit:
                 raise too_large(self.label(path), size, limit)
-            return file.read()
+            data = file.read()
+        refuse_lfs_pointer(self.label(path), data)
+        return data
 
     def open(self, path: PurePosixPath) -> BinaryIO:
         absolute = self.rootdir / path
         if not Path(os.path.realpath(absolute)).is_relative_to(self._real_rootdir):
             raise InputError(f"{path} is a link that leaves {self.rootdir}", valid="a file inside pytest's rootdir")
-        if absolute.is_dir():
-            raise FileNotFoundError(f"{path} is a folder")
+        if absolute.exists() and not absolute.is_file():  # a pipe would be waited on for ever
+            raise FileNotFoundError(errno.EISDIR, "not a file", str(path))
         return open(absolute, "rb")
 
     def label(self, path: PurePosixPath) -> str:
@@ -57,6 +60,15 @@ class WorkingTree:
 
 def too_large(label: str, size: int, limit: int) -> InputError:
     return InputError(f"the file has {size:,} bytes", place=Place(label), valid=f"at most {limit:,} bytes")
+
+
+def refuse_lfs_pointer(label: str, data: bytes) -> None:
+    if data.startswith(LFS_POINTER):
+        raise InputError(
+            "this is a Git LFS pointer, not the file",
+            place=Place(label),
+            fix="git lfs install && git lfs fetch --all && git lfs checkout, or keep the file out of LFS",
+        )
 
 
 def inside(folder: PurePosixPath, text: str) -> PurePosixPath:

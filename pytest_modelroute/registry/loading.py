@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import ipaddress
 import itertools
 from collections.abc import Callable, Mapping
@@ -91,6 +92,12 @@ class _Loader:
     def _tier(self, index: int, raw: Mapping[str, Any]) -> Tier:
         price = raw.get("price")
         base_url = raw.get("base_url")
+        if base_url is not None and not _has_host(base_url):
+            raise InputError(
+                f"tiers.{index}.base_url: '{base_url}' is not an address",
+                place=self._document.place("tiers", index, "base_url"),
+                valid="http://HOST:PORT or https://HOST",
+            )
         if base_url is not None and not _is_loopback(base_url) and "api_key_env" not in raw:
             raise InputError(
                 f"tiers.{index}: {base_url} is not on this machine, and no key is named for it",
@@ -186,9 +193,15 @@ class _Loader:
             try:
                 self._read[path] = read(path)
             except OSError as error:
-                problem = error.strerror if isinstance(error, PermissionError) else "does not exist"
+                absent = error.errno in (None, errno.ENOENT, errno.ENOTDIR)
+                problem = f"{path} does not exist" if absent else f"{path}: {error.strerror}"
                 place = self._document.place(*where)
-                raise InputError(f"{'.'.join(where)}: {path} {problem}", place=place, valid="a readable file") from None
+                raise InputError(f"{'.'.join(where)}: {problem}", place=place, valid="a readable file") from None
+            except InputError as error:
+                if error.place is not None:
+                    raise
+                place = self._document.place(*where)
+                raise InputError(f"{'.'.join(where)}: {error.what}", place=place, valid=error.valid) from None
         result: Read = self._read[path]
         return result
 
@@ -222,15 +235,24 @@ class _Loader:
 
     def _price_warnings(self, tiers: tuple[Tier, ...]) -> list[str]:
         warnings = []
-        for index, (cheap, dear) in enumerate(itertools.pairwise(tiers), start=1):
-            for side in ("input", "output"):
-                below, above = getattr(cheap.price, side, None), getattr(dear.price, side, None)
-                if below is not None and above is not None and below > above:
+        for side in ("input", "output"):
+            priced = [(index, tier, getattr(tier.price, side, None)) for index, tier in enumerate(tiers)]
+            known = [(index, tier, price) for index, tier, price in priced if price is not None]
+            for (_, cheap, below), (index, dear, above) in itertools.pairwise(known):
+                if below > above:
                     warnings.append(
                         f"{self._document.place('tiers', index)}: tiers stand cheapest first, but '{dear.name}' costs"
                         f" {above:g} USD per million {side} tokens and '{cheap.name}' before it {below:g}"
                     )
         return warnings
+
+
+def _has_host(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        return bool(parts.hostname) and (parts.port is None or parts.port > 0)
+    except ValueError:  # of brackets or ports that are none
+        return False
 
 
 def _is_loopback(url: str) -> bool:

@@ -24,6 +24,12 @@ def read_template(files: Files, path: PurePosixPath, folder: PurePosixPath) -> P
             "the prompt file is not a mapping", place=document.place(), valid="keys such as 'system' and 'messages'"
         )
     for value, where in _walk(document.value, ()):
+        if is_directive(value) and not _is_pointer(value.get("$input", "")):
+            raise InputError(
+                f"$input: '{value['$input']}' is not a JSON pointer",
+                place=document.place(*where),
+                valid=f"'/{value['$input']}', or '' for the whole input",
+            )
         if isinstance(value, dict) and any(key.startswith("$") for key in value) and not is_directive(value):
             raise InputError(
                 f"unknown directive {{{', '.join(value)}}}",
@@ -41,10 +47,17 @@ def read_template(files: Files, path: PurePosixPath, folder: PurePosixPath) -> P
 def _read_include(files: Files, folder: PurePosixPath, text: str, place: Place) -> bytes:
     try:
         return files.read(inside(folder, text))
-    except FileNotFoundError:
-        raise InputError(f"$file: {text} does not exist", place=place) from None
+    except OSError:
+        raise InputError(f"$file: {text} does not exist", place=place, valid="a readable file") from None
     except ValueError as error:
-        raise InputError(f"$file: {text} {error}", place=place) from None
+        valid = "a path relative to the registry, inside pytest's rootdir"
+        raise InputError(f"$file: '{text}' {error}", place=place, valid=valid) from None
+    except InputError as error:
+        raise InputError(f"$file: {error.what}", place=place, valid=error.valid, fix=error.fix) from None
+
+
+def _is_pointer(text: str) -> bool:
+    return not text or text.startswith("/")
 
 
 def is_directive(value: object) -> bool:
@@ -76,8 +89,10 @@ def read_builder(files: Files, reference: str, folder: PurePosixPath) -> PromptB
     try:
         code = ast.dump(ast.parse(source))
     except (SyntaxError, ValueError) as error:
-        line = getattr(error, "lineno", None)
-        raise InputError(f"the module does not parse: {error}", place=Place(files.label(path), line)) from None
+        line, problem = getattr(error, "lineno", None) or None, getattr(error, "msg", error)
+        raise InputError(f"the module does not parse: {problem}", place=Place(files.label(path), line)) from None
+    except (RecursionError, MemoryError):  # Python's own words for expressions that are too deep
+        raise InputError("the module does not parse: nested too deeply", place=Place(files.label(path))) from None
     return PromptBuilder(reference, path, code)
 
 
@@ -88,6 +103,6 @@ def find_module(files: Files, module: str, folder: PurePosixPath) -> tuple[PureP
         for candidate in (root / stem.with_suffix(".py"), root / stem / "__init__.py"):
             try:
                 return candidate, files.read(candidate)
-            except (FileNotFoundError, NotADirectoryError):
+            except OSError:
                 continue
     return None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ..judgement.gate import Counts, Finding, FindingKind, Scope
+from ..judgement.power import MOST_CASES
 from ..registry.model import GatePolicy, Rule
 from .numbers import interval, percent
 
@@ -29,18 +30,24 @@ def reason(finding: Finding) -> str:
             words = f"{told}: certified to be {limit.removesuffix(' allowed')}"
         case FindingKind.REFUTED:
             words = f"{told}: certainly more than the {percent(policy.max_error)} allowed"
-        case FindingKind.UNDECIDED if finding.more_cases is None:
-            words = f"{told}: more cases will not help, the rate is at the limit of {percent(policy.max_error)}"
         case FindingKind.UNDECIDED:
-            words = (
-                f"{told}: not certified to be {limit.removesuffix(' allowed')};"
-                f" {finding.more_cases} more cases would decide it with 80 % power if the rate stays"
-            )
+            words = f"{told}: not certified to be {limit.removesuffix(' allowed')}; {_prospect(finding)}"
     if finding.scope is Scope.BASE:
         if finding.kind is FindingKind.NO_CASES:
             return "none of the base's golden cases is left to judge by"
         return f"on the base's own cases: {words}"
     return words
+
+
+def _prospect(finding: Finding) -> str:
+    rate, limit, more = finding.counts.error_rate, finding.policy.max_error, finding.more_cases
+    assert rate is not None
+    if more is not None:
+        cases = "case" if more == 1 else "cases"
+        return f"{more} more {cases} would decide it with 80 % power if the rate stays"
+    if rate < limit:
+        return f"if the rate stays, not even {MOST_CASES:,} cases would decide it"
+    return f"more cases will not help, as {percent(rate, limit)} were wrong"
 
 
 def _told(counts: Counts, policy: GatePolicy) -> str:

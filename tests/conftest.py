@@ -1,0 +1,36 @@
+"""Fixtures shared by the end-to-end tests."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from .projects import Project, git, record_template
+
+pytest_plugins = ["pytester"]
+
+
+@pytest.fixture(scope="session")
+def template(tmp_path_factory: pytest.TempPathFactory) -> Project:
+    """The recorded project; tests copy it."""
+    return record_template(tmp_path_factory.mktemp("template") / "project")
+
+
+@pytest.fixture
+def project(template: Project, tmp_path: Path) -> Project:
+    """A fresh copy of the recorded project."""
+    folder = tmp_path / "project"
+    shutil.copytree(template.folder, folder)
+    return Project(folder)
+
+
+@pytest.fixture
+def repository(project: Project) -> Project:
+    """The project in a git repository, its first commit on `main`, with a branch `change` checked out."""
+    git(project.folder, "init", "-q", "-b", "main")
+    git(project.folder, "add", ".")
+    git(project.folder, "commit", "-q", "-m", "base")
+    git(project.folder, "checkout", "-q", "-b", "change")
+    return project

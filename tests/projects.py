@@ -1,0 +1,159 @@
+"""A small project outside the repository, recorded once through a real server, copied for each test."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+from .messages_server import MessagesServer, Reply, message
+
+__all__ = ["LABELS", "Project", "git", "record_template"]
+
+LABELS = ("refund", "shipping", "other")
+CASES = 120
+
+REGISTRY = """\
+version: 1
+tiers:
+  - {name: nano, model: nano-1, base_url: "URL", price: {input: 1.0, output: 4.0, as_of: 2026-11-21}}
+  - {name: small, model: small-1, base_url: "URL", price: {input: 2.0, output: 8.0, as_of: 2026-11-21}}
+  - {name: large, model: large-1, base_url: "URL", price: {input: 4.0, output: 16.0, as_of: 2026-11-21}}
+default_tier: large
+defaults:
+  request: {max_tokens: 64, extra_body: {temperature: 0}}
+tasks:
+  classify:
+    tier: large
+    golden: golden/classify.jsonl
+    prompt: prompts/classify.yaml
+    output: {format: json, schema: schemas/classify.json, confidence: /confidence}
+    score: {kind: fields, fields: [label]}
+  reply:
+    tier: small
+    golden: golden/reply.jsonl
+    prompt: prompts/reply.yaml
+    score: {kind: contains, ignore_case: true}
+  draft_email:
+    tier: large
+"""
+
+PROMPTS = {
+    "classify": "system: Classify the message.\nmessages:\n  - {role: user, content: 'Classify: {{ input.text }}'}\n",
+    "reply": "messages:\n  - {role: user, content: 'Reply: {{ input.text }}'}\n",
+}
+
+SCHEMA = {
+    "type": "object",
+    "additionalProperties": False,
+    "required": ["label", "confidence"],
+    "properties": {"label": {"enum": list(LABELS)}, "confidence": {"type": "number"}},
+}
+
+# One in so many answers is wrong: nano 25 %, small 5 %, large 2.5 %; large errs where small does, and nowhere else.
+EVERY = {"nano-1": 4, "small-1": 20, "large-1": 40}
+
+
+def answer(body: dict[str, Any], number: int) -> Reply:
+    """What the template's models say: right but for every n-th case."""
+    text = body["messages"][-1]["content"]
+    case = int(re.findall(r"\d+", text)[-1])
+    wrong = case % EVERY.get(body["model"], 10**9) == 0
+    if text.startswith("Reply"):
+        return message("No idea." if wrong else f"We have received message {case}.", model=body["model"])
+    label = LABELS[(case + wrong) % 3]
+    return message(json.dumps({"label": label, "confidence": 0.9}), model=body["model"])
+
+
+def golden_lines(task: str) -> list[dict[str, Any]]:
+    if task == "classify":
+        return [
+            {"id": f"message-{n:03}", "input": {"text": f"message {n}"}, "expected": {"label": LABELS[n % 3]}}
+            for n in range(1, CASES + 1)
+        ]
+    return [
+        {"id": f"reply {n}", "input": {"text": f"message {n}"}, "expected": f"message {n}"} for n in range(1, CASES + 1)
+    ]
+
+
+class Project:
+    """A project folder with a registry, and ways to change it."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    @property
+    def registry(self) -> Path:
+        return self.folder / "modelroute.yaml"
+
+    def replace(self, old: str, new: str, path: str = "modelroute.yaml") -> None:
+        """Edit a file; the text to replace must be there."""
+        file = self.folder / path
+        text = file.read_text(encoding="utf-8")
+        assert old in text, f"{old!r} is not in {path}"
+        file.write_text(text.replace(old, new, 1), encoding="utf-8")
+
+    def move(self, task: str, tier: str) -> None:
+        """The one-line change."""
+        text = self.registry.read_text(encoding="utf-8")
+        self.registry.write_text(re.sub(rf"(  {task}:\n    tier: )\w+", rf"\g<1>{tier}", text), encoding="utf-8")
+
+    def golden(self, task: str) -> list[dict[str, Any]]:
+        text = (self.folder / f"golden/{task}.jsonl").read_text(encoding="utf-8")
+        return [json.loads(line) for line in text.splitlines()]
+
+    def write_golden(self, task: str, cases: list[dict[str, Any]]) -> None:
+        path = self.folder / f"golden/{task}.jsonl"
+        path.write_text("".join(json.dumps(case) + "\n" for case in cases), encoding="utf-8")
+
+    def cassette(self, task: str, tier: str) -> Path:
+        return self.folder / f"cassettes/{task}/{tier}-1.yaml"
+
+    def pytest(self, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+        """Run pytest in a process of its own, as a user does, with none of CI's variables."""
+        clean = {name: value for name, value in os.environ.items() if not name.startswith(("GITHUB_", "GITLAB_", "CI"))}
+        return subprocess.run(
+            [sys.executable, "-m", "pytest", *arguments],
+            cwd=self.folder,
+            env={**clean, "COLUMNS": "120", **environment},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+
+def write_project(folder: Path, url: str) -> Project:
+    for name in ("golden", "prompts", "schemas"):
+        (folder / name).mkdir(parents=True)
+    (folder / "pytest.ini").write_text("[pytest]\naddopts = -p no:randomly -p no:shard\n")
+    (folder / "modelroute.yaml").write_text(REGISTRY.replace("URL", url))
+    (folder / "schemas/classify.json").write_text(json.dumps(SCHEMA))
+    project = Project(folder)
+    for task, prompt in PROMPTS.items():
+        (folder / f"prompts/{task}.yaml").write_text(prompt)
+        project.write_golden(task, golden_lines(task))
+    return project
+
+
+def record_template(folder: Path) -> Project:
+    """Write the project and record all its tiers, through the plugin, the SDK, vcrpy and a real server."""
+    with MessagesServer(answer) as server:
+        project = write_project(folder, server.url)
+        done = project.pytest("--modelroute", "--modelroute-record=new_episodes", "--modelroute-record-tiers=all", "-q")
+        assert done.returncode == 0, done.stdout + done.stderr
+    shutil.rmtree(folder / ".pytest_cache", ignore_errors=True)
+    return project
+
+
+def git(folder: Path, *arguments: str) -> str:
+    """Run git as a committer of its own."""
+    identity = ["-c", "user.name=Test", "-c", "user.email=test@example.org", "-c", "commit.gpgsign=false"]
+    done = subprocess.run(
+        ["git", *identity, *arguments], cwd=folder, capture_output=True, text=True, check=True, stdin=subprocess.DEVNULL
+    )
+    return done.stdout.strip()

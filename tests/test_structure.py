@@ -1,0 +1,112 @@
+"""The house's rules: imports point one way, loading is light, modules stay small."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import pytest_modelroute
+
+from .projects import Project
+
+PACKAGE = Path(pytest_modelroute.__file__).parent
+WINGS = ("plugin", "reporting", "judgement", "evaluation", "cassettes", "registry")  # top to bottom
+HEAVY = ("anthropic", "vcr", "httpx2", "jsonschema", "yaml", "jinja2", "rich", "scipy", "referencing")
+MODULES = sorted(PACKAGE.rglob("*.py"))
+
+
+def imports(path: Path, *, top_level_only: bool = False) -> Iterator[str]:
+    """The absolute names of all modules that a file imports, TYPE_CHECKING blocks left out."""
+    package = path.relative_to(PACKAGE.parent).with_suffix("").parts[:-1]
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    nodes = list(tree.body) if top_level_only else list(ast.walk(tree))
+    typing_only = {
+        id(child)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"
+        for child in ast.walk(node)
+    }
+    for node in nodes:
+        if id(node) in typing_only:
+            continue
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            base = list(package[: len(package) - node.level + 1]) if node.level else []
+            yield ".".join([*base, *([node.module] if node.module else [])])
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_imports_point_down(path: Path) -> None:
+    parts = path.relative_to(PACKAGE).parts
+    level = WINGS.index(parts[0]) if len(parts) > 1 else len(WINGS)
+    for name in imports(path):
+        if name.startswith("pytest_modelroute."):
+            wing = name.split(".")[1]
+            if wing in WINGS:
+                assert WINGS.index(wing) >= level, f"{path.name} imports {name}, which lies above it"
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_each_import_stands_where_it_may(path: Path) -> None:
+    wing = path.relative_to(PACKAGE).parts[0]
+    names = {name.split(".")[0] for name in imports(path)}
+    if wing != "plugin":
+        assert not names & {"pytest", "_pytest"}
+    if path.name not in ("recorder.py", "client.py", "crosscheck.py"):
+        assert not names & {"anthropic", "vcr", "httpx2"}
+    if wing == "judgement":
+        own = {name for name in imports(path) if name.startswith("pytest_modelroute")}
+        assert own <= {
+            "pytest_modelroute.registry.model",
+            *(f"pytest_modelroute.judgement.{p.stem}" for p in path.parent.glob("*.py")),
+        }
+        assert names - {"pytest_modelroute"} <= sys.stdlib_module_names
+        assert not names & {"os", "io", "pathlib", "time", "datetime", "random", "socket"}
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_a_module_has_one_responsibility_s_length(path: Path) -> None:
+    assert len(path.read_text(encoding="utf-8").splitlines()) <= 280
+
+
+def loaded_modules(code: str, folder: Path) -> set[str]:
+    done = subprocess.run(
+        [sys.executable, "-c", f"{code}\nimport sys\nprint(*sorted(sys.modules), sep='\\n')"],
+        capture_output=True,
+        text=True,
+        check=True,
+        cwd=folder,
+    )
+    return set(done.stdout.split())
+
+
+def test_loading_the_plugin_imports_the_standard_library_and_pytest_only(tmp_path: Path) -> None:
+    before = loaded_modules("import pytest", tmp_path)
+    after = loaded_modules("import pytest, pytest_modelroute.plugin.hooks", tmp_path)
+    assert sorted(after - before) == [
+        "pytest_modelroute",
+        "pytest_modelroute.plugin",
+        "pytest_modelroute.plugin.hooks",
+    ]
+
+
+def test_a_session_without_the_switch_leaves_nothing_heavy_behind(project: Project) -> None:
+    (project.folder / "test_own.py").write_text("def test_own():\n    pass\n")
+    (project.folder / "guard.py").write_text(
+        "import sys\ndef pytest_unconfigure(config):\n    print('LOADED', *sorted(sys.modules), file=sys.__stderr__)\n"
+    )
+    done = project.pytest("-p", "guard", "-p", "pytest_modelroute.plugin.hooks", PYTEST_DISABLE_PLUGIN_AUTOLOAD="1")
+    assert done.returncode == 0, done.stdout + done.stderr
+    loaded = set(done.stderr.partition("LOADED ")[2].split())
+    assert {name for name in loaded if name.startswith("pytest_modelroute")} == {
+        "pytest_modelroute",
+        "pytest_modelroute.plugin",
+        "pytest_modelroute.plugin.hooks",
+    }
+    assert not loaded & set(HEAVY)

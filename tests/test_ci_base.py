@@ -17,64 +17,64 @@ GITLAB = {"GITLAB_CI": "true"}
 REQUEST = {**GITHUB, "GITHUB_EVENT_NAME": "pull_request"}
 QUEUE = {**GITHUB, "GITHUB_EVENT_NAME": "merge_group"}
 
-CASES: dict[str, tuple[dict[str, str], Any, str | None]] = {
-    "no CI": ({}, None, None),
-    "another CI": ({"CI": "true", "CI_MERGE_REQUEST_IID": "1"}, None, None),
-    "GitHub's names elsewhere": ({"GITHUB_EVENT_NAME": "pull_request", "GITHUB_BASE_REF": "main"}, None, None),
+CASES: dict[str, tuple[dict[str, str], Any, tuple[str, ...]]] = {
+    "no CI": ({}, None, ()),
+    "another CI": ({"CI": "true", "CI_MERGE_REQUEST_IID": "1"}, None, ()),
+    "GitHub's names elsewhere": ({"GITHUB_EVENT_NAME": "pull_request", "GITHUB_BASE_REF": "main"}, None, ()),
     "GitHub: pull request, merged": (
-        {**REQUEST, "GITHUB_REF": "refs/pull/7/merge", "GITHUB_BASE_REF": "main"},
+        {**REQUEST, "GITHUB_SHA": "f" * 40, "GITHUB_REF": "refs/pull/7/merge", "GITHUB_BASE_REF": "main"},
         {"pull_request": {"base": {"sha": SHA}}},
-        "HEAD^1",
+        ("f" * 40 + "^1", SHA, "origin/main"),
     ),
     "GitHub: pull request, its own head": (
         {**REQUEST, "GITHUB_REF": "refs/heads/topic", "GITHUB_BASE_REF": "main"},
         {"pull_request": {"base": {"sha": SHA, "ref": "main"}}},
-        SHA,
+        (SHA, "origin/main"),
     ),
-    "GitHub: pull request without an event": ({**REQUEST, "GITHUB_BASE_REF": "main"}, None, "origin/main"),
+    "GitHub: pull request without an event": ({**REQUEST, "GITHUB_BASE_REF": "main"}, None, ("origin/main",)),
     "GitHub: pull request to a branch with a slash": (
         {**REQUEST, "GITHUB_BASE_REF": "release/1.x"},
         {},
-        "origin/release/1.x",
+        ("origin/release/1.x",),
     ),
-    "GitHub: pull request without anything": (REQUEST, {}, None),
+    "GitHub: pull request without anything": (REQUEST, {}, ()),
     "GitHub: merge queue": (
         {**QUEUE, "GITHUB_REF": "refs/heads/gh-readonly-queue/main/pr-7-abc"},
         {"merge_group": {"base_sha": SHA, "base_ref": "refs/heads/main"}},
-        SHA,
+        (SHA,),
     ),
-    "GitHub: push": ({**GITHUB, "GITHUB_EVENT_NAME": "push", "GITHUB_REF": "refs/heads/main"}, {"before": SHA}, None),
+    "GitHub: push": ({**GITHUB, "GITHUB_EVENT_NAME": "push", "GITHUB_REF": "refs/heads/main"}, {"before": SHA}, ()),
     "GitHub: a pull request's target": (
         {**GITHUB, "GITHUB_EVENT_NAME": "pull_request_target", "GITHUB_BASE_REF": "main"},
         {"pull_request": {"base": {"sha": SHA}}},
-        None,
+        (),
     ),
-    "GitHub: schedule": ({**GITHUB, "GITHUB_EVENT_NAME": "schedule"}, {}, None),
-    "GitHub: no event": (GITHUB, None, None),
+    "GitHub: schedule": ({**GITHUB, "GITHUB_EVENT_NAME": "schedule"}, {}, ()),
+    "GitHub: no event": (GITHUB, None, ()),
     "GitHub: an event of nulls": (
         {**REQUEST, "GITHUB_BASE_REF": "main"},
         {"merge_group": None, "pull_request": {"base": None}},
-        "origin/main",
+        ("origin/main",),
     ),
     "GitHub: an event of other things": (
         {**REQUEST, "GITHUB_BASE_REF": "main"},
         {"merge_group": [1], "pull_request": "x"},
-        "origin/main",
+        ("origin/main",),
     ),
     "GitHub: a commit that is none": (
         {**REQUEST, "GITHUB_BASE_REF": "main"},
         {"pull_request": {"base": {"sha": "--output=x\0"}}},
-        "origin/main",
+        ("origin/main",),
     ),
     "GitLab: merge request": (
         {**GITLAB, "CI_MERGE_REQUEST_IID": "7", "CI_MERGE_REQUEST_DIFF_BASE_SHA": SHA},
         None,
-        SHA,
+        (SHA,),
     ),
     "GitLab: merge request without the commit": (
         {**GITLAB, "CI_MERGE_REQUEST_IID": "7", "CI_MERGE_REQUEST_TARGET_BRANCH_NAME": "main"},
         None,
-        "origin/main",
+        ("origin/main",),
     ),
     "GitLab: merged results and merge train": (
         {
@@ -85,16 +85,16 @@ CASES: dict[str, tuple[dict[str, str], Any, str | None]] = {
             "CI_MERGE_REQUEST_DIFF_BASE_SHA": "0" * 40,
         },
         None,
-        SHA,
+        (SHA, "0" * 40),
     ),
-    "GitLab: merge request without anything": ({**GITLAB, "CI_MERGE_REQUEST_IID": "7"}, None, None),
-    "GitLab: branch": ({**GITLAB, "CI_COMMIT_BRANCH": "main"}, None, None),
+    "GitLab: merge request without anything": ({**GITLAB, "CI_MERGE_REQUEST_IID": "7"}, None, ()),
+    "GitLab: branch": ({**GITLAB, "CI_COMMIT_BRANCH": "main"}, None, ()),
 }
 
 
 @pytest.mark.parametrize(("environment", "event", "base"), CASES.values(), ids=CASES)
 def test_the_base_is_the_one_that_the_ci_system_names(
-    tmp_path: Path, environment: dict[str, str], event: Any, base: str | None
+    tmp_path: Path, environment: dict[str, str], event: Any, base: tuple[str, ...]
 ) -> None:
     if event is not None:
         path = tmp_path / "event.json"

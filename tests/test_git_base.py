@@ -49,13 +49,13 @@ def repository(tmp_path: Path) -> Path:
 
 def error(folder: Path, ref: str = "main") -> str:
     with pytest.raises(InputError) as caught:
-        merge_base(folder, ref)
+        merge_base(folder, [ref])
     return str(caught.value)
 
 
 def test_the_base_is_where_the_branches_parted_and_not_the_tip(repository: Path) -> None:
     parted = git(repository, "rev-parse", "change~1")
-    assert merge_base(repository, "main") == Commit("main", parted)
+    assert merge_base(repository, ["main"]) == Commit("main", parted)
     assert CommitFiles(repository, parted).read(PurePosixPath("a.txt")) == b"parted"
 
 
@@ -63,13 +63,13 @@ def test_the_base_is_where_the_branches_parted_and_not_the_tip(repository: Path)
 def test_a_base_may_be_any_name_of_a_commit(repository: Path, ref: str) -> None:
     parted = git(repository, "rev-parse", "change~1")
     git(repository, "tag", "-a", "-m", "x", "tag", parted)
-    assert merge_base(repository, ref) == Commit(ref, parted)
-    assert merge_base(repository, parted) == Commit(parted, parted)
+    assert merge_base(repository, [ref]) == Commit(ref, parted)
+    assert merge_base(repository, [parted]) == Commit(parted, parted)
 
 
 def test_uncommitted_work_is_compared_with_the_branchs_own_commit(repository: Path) -> None:
     (repository / "a.txt").write_text("not committed")
-    files = CommitFiles(repository, merge_base(repository, "HEAD").commit)
+    files = CommitFiles(repository, merge_base(repository, ["HEAD"]).commit)
     assert files.read(PurePosixPath("a.txt")) == b"changed"
 
 
@@ -80,7 +80,7 @@ def test_in_a_clone_of_depth_2_the_merge_commits_first_parent_is_the_base(reposi
     clone = tmp_path / "clone"
     git(tmp_path, "clone", "-q", "--depth=2", "--branch=merged", repository.as_uri(), str(clone))
     main = git(repository, "rev-parse", "main")
-    assert merge_base(clone, "HEAD^1") == Commit("HEAD^1", main)
+    assert merge_base(clone, ["HEAD^1"]) == Commit("HEAD^1", main)
     assert CommitFiles(clone, main).read(PurePosixPath("a.txt")) == b"went on"
 
 
@@ -173,4 +173,4 @@ def test_a_bare_repository_has_no_working_tree_to_compare(repository: Path, tmp_
     bare = tmp_path / "bare.git"
     git(tmp_path, "clone", "-q", "--bare", str(repository), str(bare))
     with pytest.raises(InputError, match=r"^git diff failed in .*: fatal: this operation must be run in a"):
-        CommitFiles(bare, merge_base(bare, "main").commit)
+        CommitFiles(bare, merge_base(bare, ["main"]).commit)

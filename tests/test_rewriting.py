@@ -13,8 +13,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pytest_modelroute.cassettes.lines import Interaction, cassette_text, format_line
-from pytest_modelroute.cassettes.recorder import rewritten, write_atomically
+from pytest_modelroute.cassettes.recorder import rewritten
 from pytest_modelroute.errors import InputError
+from pytest_modelroute.writing import write_atomically
 
 from .interactions import cassette, interaction, key, message, read_back
 from .projects import git
@@ -135,10 +136,10 @@ def test_a_recording_changes_the_lines_of_other_answers_and_no_others(
 
 def test_a_file_is_replaced_whole_and_nothing_is_left_beside_it(tmp_path: Path) -> None:
     path = tmp_path / "deep" / "folder" / "small.yaml"
-    write_atomically(path, "one\n")
+    write_atomically(path, b"one\n")
     assert stat.S_IMODE(path.stat().st_mode) == 0o644
     path.chmod(0o600)
-    write_atomically(path, "zwei \u2028 😀\n")
+    write_atomically(path, "zwei \u2028 😀\n".encode())
     assert path.read_bytes() == "zwei \u2028 😀\n".encode()
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert [each.name for each in path.parent.iterdir()] == ["small.yaml"]
@@ -146,9 +147,9 @@ def test_a_file_is_replaced_whole_and_nothing_is_left_beside_it(tmp_path: Path) 
 
 def test_a_file_that_would_not_change_is_not_touched(tmp_path: Path) -> None:
     path = tmp_path / "small.yaml"
-    write_atomically(path, "one\n")
+    write_atomically(path, b"one\n")
     before = path.stat()
-    write_atomically(path, "one\n")
+    write_atomically(path, b"one\n")
     assert (path.stat().st_ino, path.stat().st_mtime_ns) == (before.st_ino, before.st_mtime_ns)
 
 
@@ -166,7 +167,7 @@ def test_a_file_that_cannot_be_written_is_told_of_and_leaves_nothing(tmp_path: P
     (tmp_path / "folder").mkdir()
     (tmp_path / "file").write_text("")
     with pytest.raises(InputError) as caught:
-        write_atomically(tmp_path / name, "one\n")
+        write_atomically(tmp_path / name, b"one\n")
     assert str(caught.value) == f"{tmp_path / name} cannot be written: {problem.replace('FOLDER', str(tmp_path))}"
     assert sorted(each.name for each in tmp_path.iterdir()) == ["file", "folder"]
 
@@ -186,7 +187,7 @@ def test_branches_that_recorded_other_cases_merge_and_the_latest_of_each_counts(
     def commit(recorded: list[Interaction]) -> None:
         before = cassette(path.read_bytes() if path.exists() else "")
         needed = {each.case: frozenset({each.key}) for each in recorded}
-        write_atomically(path, rewritten(before, recorded, needed))
+        write_atomically(path, rewritten(before, recorded, needed).encode())
         git(tmp_path, "add", ".")
         git(tmp_path, "commit", "-q", "-m", "recorded")
 

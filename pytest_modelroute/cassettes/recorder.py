@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import datetime
-import os
-import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextvars import ContextVar
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -24,7 +20,7 @@ from .index import Cassette
 from .lines import Interaction, answer_digest, cassette_text
 from .redaction import ALLOWED_REQUEST_HEADERS, ALLOWED_RESPONSE_HEADERS, allowed
 
-__all__ = ["Call", "Recorded", "record", "rewritten", "write_atomically"]
+__all__ = ["Call", "Recorded", "record", "rewritten"]
 
 CALLS_AT_ONCE = 8
 
@@ -213,28 +209,3 @@ def rewritten(before: Cassette, recorded: Iterable[Interaction], needed: Mapping
 def _says_the_same(earlier: Interaction, interaction: Interaction) -> bool:
     # By its body, not its header: an answer that was edited by hand is not the one that was recorded.
     return earlier.status == interaction.status and answer_digest(earlier.response_body) == interaction.digest
-
-
-def write_atomically(path: Path, text: str) -> None:
-    """Replace a file whole or not at all; an unchanged one is not touched. Raises InputError where that fails."""
-    data = text.encode("utf-8")
-    try:
-        if path.exists() and path.read_bytes() == data:
-            return
-        path.parent.mkdir(parents=True, exist_ok=True)
-        descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".partial")
-        try:
-            with os.fdopen(descriptor, "wb") as file:
-                file.write(data)
-                file.flush()
-                os.fsync(file.fileno())
-            os.chmod(name, path.stat().st_mode & 0o777 if path.exists() else 0o644)
-            os.replace(name, path)
-        except BaseException:
-            with contextlib.suppress(OSError):
-                os.unlink(name)
-            raise
-    except FileExistsError:
-        raise InputError(f"{path} cannot be written: {path.parent} is not a folder") from None
-    except OSError as error:
-        raise InputError(f"{path} cannot be written: {error.strerror}") from None

@@ -34,7 +34,7 @@ def activate(config: pytest.Config) -> None:
         raise pytest.UsageError(f"modelroute: {error.filename or ''}: {error.strerror}") from None
     config.stash[SETTINGS] = settings
     _collect_registry(config, settings)
-    config.pluginmanager.register(Collector(settings, assessment), "modelroute-collection")
+    config.pluginmanager.register(Collector(config, settings, assessment), "modelroute-collection")
     config.pluginmanager.register(SessionReport(config, settings, assessment), "modelroute-session")
     if settings.record is not RecordMode.NONE:
         from .recording import Recording

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import time
 from collections.abc import Generator, Iterator
 from functools import cached_property
@@ -31,7 +33,8 @@ KEYWORDS: dict[str, Any] = {"modelroute": 1}
 class Collector:
     """The hooks that collect and run the registry's items."""
 
-    def __init__(self, settings: Settings, assessment: Assessment) -> None:
+    def __init__(self, config: pytest.Config, settings: Settings, assessment: Assessment) -> None:
+        self._captures = config.option.capture != "no"
         self._path = settings.rootdir / settings.registry
         self._assessment = assessment
 
@@ -66,9 +69,14 @@ class Collector:
         hook.pytest_runtest_logreport(report=_passed(item, "setup"))
         start = time.time()
         clock = time.perf_counter()
-        item.runtest()
+        printed = io.StringIO()
+        with contextlib.redirect_stdout(printed) if self._captures else contextlib.nullcontext():
+            item.runtest()  # a scorer of the team's may print
         duration = time.perf_counter() - clock
-        hook.pytest_runtest_logreport(report=item.call_report(start, start + duration, duration))
+        report = item.call_report(start, start + duration, duration)
+        if printed.tell():
+            report.sections.append(("Captured stdout call", printed.getvalue()))
+        hook.pytest_runtest_logreport(report=report)
         hook.pytest_runtest_logreport(report=_passed(item, "teardown"))
         hook.pytest_runtest_logfinish(nodeid=nodeid, location=location)
         return True

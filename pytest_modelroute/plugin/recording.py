@@ -8,13 +8,14 @@ from typing import Any
 
 import pytest
 
-from ..cassettes.recorder import Call, record, rewritten, write_atomically
+from ..cassettes.recorder import Call, record, rewritten
 from ..cassettes.replay import cassette_path
 from ..errors import InputError, UnobtainedAnswer
 from ..evaluation.evaluate import TaskMaterial
 from ..evaluation.golden import GoldenCase
 from ..registry.model import Tier
 from ..reporting.assessment import Assessment
+from ..writing import write_atomically
 from .collection import CaseItem, GateItem
 from .settings import RecordMode, Settings
 
@@ -75,7 +76,7 @@ class Recording:
         path = self._settings.rootdir / cassette_path(project.registry.cassettes, name, tier.model)
         if outcome.answered:
             before = project.recordings.cassette(name, tier.model)
-            write_atomically(path, rewritten(before, outcome.answered, needed))
+            write_atomically(path, rewritten(before, outcome.answered, needed).encode())
             project.recordings.forget(name, tier.model)
         for key, fault in outcome.faults.items():
             project.recordings.failed(key, fault)

@@ -62,7 +62,7 @@ class SessionReport:
             try:
                 write_json(report, self._settings.json)
             except InputError as error:  # an exception from here would be an internal error
-                self._fault = f"ERROR: modelroute: {error}"
+                self._fault = f"ERROR: --modelroute-json: {error}"
                 if session.exitstatus == pytest.ExitCode.OK:
                     session.exitstatus = pytest.ExitCode.USAGE_ERROR
 

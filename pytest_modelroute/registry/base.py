@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import os
 import posixpath
 import re
 import subprocess
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO
@@ -57,17 +59,21 @@ def _paths(output: bytes) -> str:
     return output.decode("utf-8", "surrogateescape")
 
 
-def merge_base(rootdir: Path, ref: str) -> Commit:
-    """The commit where HEAD left `ref`. Raises InputError for an unknown ref or a history too shallow to tell."""
+def merge_base(rootdir: Path, refs: Sequence[str]) -> Commit:
+    """The commit where HEAD left the first of `refs` that git knows.
+
+    Raises InputError where it knows none, or where the history is too shallow to tell.
+    """
     shallow = _git(rootdir, "rev-parse", "--is-shallow-repository").strip() == b"true"
     deepen = "git fetch --unshallow (in GitHub Actions: actions/checkout with fetch-depth: 0; in GitLab: GIT_DEPTH: 0)"
-    try:
-        commit = _git(rootdir, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{ref}^{{commit}}")
-    except _GitFault:
-        fix = deepen if shallow else f"git fetch origin {ref.removeprefix('origin/')}"
-        raise InputError(
-            f"--modelroute-base: git knows no commit '{ref}'", valid="a branch, tag or commit", fix=fix
-        ) from None
+    for ref in refs:
+        with contextlib.suppress(_GitFault):
+            commit = _git(rootdir, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{ref}^{{commit}}")
+            break
+    else:
+        fix = deepen if shallow else f"git fetch origin {refs[-1].removeprefix('origin/')}"
+        what = f"--modelroute-base: git knows no commit '{refs[-1]}'"
+        raise InputError(what, valid="a branch, tag or commit", fix=fix)
     try:
         ancestor = _git(rootdir, "merge-base", commit.decode().strip(), "HEAD")
     except _GitFault:

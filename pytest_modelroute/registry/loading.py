@@ -144,11 +144,12 @@ class _Loader:
         )
 
     def _inherited(self, raw: Mapping[str, Any], part: str) -> dict[str, Any]:
-        """The task's mapping over the defaults'; a scorer of another kind takes over no options."""
+        """The task's mapping over the defaults'; a scorer or output of another kind takes over nothing."""
         own = raw.get(part, {})
         default = merged(DEFAULTS[part], self._value.get("defaults", {}).get(part, {}))
-        if part == "score" and own.get("kind", default["kind"]) != default["kind"]:
-            return dict(own)
+        kind = {"score": "kind", "output": "format"}.get(part)
+        if kind is not None and own.get(kind, default[kind]) != default[kind]:
+            return merged(DEFAULTS[part], own)
         return merged(default, own)
 
     def _output(self, raw: Mapping[str, Any], task: str) -> OutputPolicy:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from ..evaluation.costs import cost_in_usd
+from ..errors import InputError
+from ..evaluation.costs import usd_per_1000_calls
 from ..evaluation.evaluate import CaseResult, Evaluation, Outcome, Play
 from ..evaluation.project import Baseline, Project
 from ..judgement.gate import Counts, Decision, Verdict, judge
@@ -40,6 +41,7 @@ class Assessment:
         self.comparison = comparison
         self._play = play
         self._reports: dict[str, TaskReport] = {}
+        self._warnings: list[str] = []
         # Built now, so that a prompt that cannot be rendered is told before anything runs.
         self.evaluations = {
             name: self._evaluation(name, project.registry.tier(project.registry.tasks[name].tier))
@@ -87,7 +89,7 @@ class Assessment:
             base=self.comparison.commit,
             changes=self.comparison.changes,
             tasks=tuple(reports.get(name) or self.unjudged(name) for name in registry.tasks),
-            warnings=(*registry.warnings, *self.project.recordings.warnings()),
+            warnings=(*registry.warnings, *self._warnings, *self.project.recordings.warnings()),
         )
 
     def record_command(self, name: str, tier: Tier) -> str:
@@ -190,7 +192,11 @@ class Assessment:
 
     def _paired(self, task: Task, results: tuple[CaseResult, ...]) -> PairedReport | None:
         """The comparison with what served the task before; without a base, with the next dearer tier."""
-        evaluation = self._baseline_evaluation(task)
+        try:
+            evaluation = self._baseline_evaluation(task)
+        except InputError as error:  # the other side's prompt or request: this one is judged all the same
+            self._warnings.append(f"{task.name}: nothing to compare with: {error.what}")
+            return None
         if evaluation is None or not evaluation.recorded():
             return None
         before = {result.case: result for result in evaluation.results() if result.outcome is not Outcome.ERROR}
@@ -211,7 +217,7 @@ class Assessment:
             fixed=tuple(
                 new.case for new, old in pairs if (new.outcome, old.outcome) == (Outcome.CORRECT, Outcome.WRONG)
             ),
-            usd_per_1000_calls=_usd_per_1000([old for _, old in pairs], evaluation.tier),
+            usd_per_1000_calls=usd_per_1000_calls([old.usage for _, old in pairs], evaluation.tier.price),
         )
 
     def _baseline_evaluation(self, task: Task) -> Evaluation | None:
@@ -236,9 +242,3 @@ def _distinct(keys: tuple[str, ...] | list[str], results: tuple[CaseResult, ...]
         if known is None or severity.index(result.outcome) > severity.index(known.outcome):
             worst[key] = result
     return count_outcomes(tuple(worst.values()))
-
-
-def _usd_per_1000(results: list[CaseResult], tier: Tier) -> float | None:
-    costs = [cost_in_usd(result.usage, tier.price) if result.usage else None for result in results]
-    known = [cost for cost in costs if cost is not None]
-    return sum(known) / len(known) * 1000 if known and len(known) == len(costs) else None

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from ..errors import ErrorKind, InputError
+from ..errors import ErrorKind
 from ..evaluation.answers import Usage, WrongKind
 from ..evaluation.evaluate import CaseResult, Outcome
 from ..evaluation.golden import ABSENT
 from ..judgement.gate import Verdict
 from ..registry.changes import Change
 from ..registry.model import GatePolicy, Price, Rule
+from ..writing import write_atomically
 from .model import PairedReport, RunReport, TaskReport, TierChange
 
 __all__ = ["report_to_wire", "task_from_wire", "task_to_wire", "write_json"]
@@ -36,18 +36,10 @@ def report_to_wire(report: RunReport) -> dict[str, Any]:
 
 
 def write_json(report: RunReport, path: Path) -> None:
-    """Write the report. Raises InputError where that fails; a half-written file is removed."""
+    """Write the report, whole or not at all. Raises InputError where that fails."""
     text = json.dumps(report_to_wire(report), ensure_ascii=False, indent=1) + "\n"
-    partial = path.with_name(path.name + ".partial")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        # A lone surrogate, which a model can answer with, is kept as the escape that JSON has for it.
-        partial.write_bytes(text.encode("utf-8", "backslashreplace"))
-        partial.replace(path)
-    except OSError as error:
-        with contextlib.suppress(OSError):
-            partial.unlink()
-        raise InputError(f"--modelroute-json: {path} cannot be written: {error.strerror}") from None
+    # A lone surrogate, which a model can answer with, is kept as the escape that JSON has for it.
+    write_atomically(path, text.encode("utf-8", "backslashreplace"))
 
 
 def _change_to_wire(change: Change) -> dict[str, Any]:

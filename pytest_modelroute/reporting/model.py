@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from ..evaluation.answers import Usage
-from ..evaluation.costs import cost_in_usd
+from ..evaluation.costs import cost_in_usd, total_usage, usd_per_1000_calls
 from ..evaluation.evaluate import CaseResult, Outcome
 from ..judgement.gate import Counts, Verdict, fails_build
 from ..judgement.paired import Discordance, tango_interval
@@ -81,26 +81,24 @@ class TaskReport:
         kinds = (result.kind for result in self.results or ())
         return dict(Counter(kind.value for kind in kinds if kind is not None))
 
+    @property
+    def answered_usages(self) -> list[Usage | None]:
+        """The tokens of each answered case."""
+        return [result.usage for result in self.results or () if result.outcome is not Outcome.ERROR]
+
     @cached_property
     def usage(self) -> Usage | None:
         """Tokens of all answered cases; None unless each of them tells."""
-        usages = [result.usage for result in self.results or () if result.outcome is not Outcome.ERROR]
-        known = [usage for usage in usages if usage is not None]
-        return sum(known, Usage(0, 0)) if known and len(known) == len(usages) else None
+        return total_usage(self.answered_usages)
 
     @property
     def usd(self) -> float | None:
         """What all recorded answers cost; None where a price or a count is unknown."""
-        return cost_in_usd(self.usage, self.price) if self.usage else None
-
-    @property
-    def usd_per_1000_calls(self) -> float | None:
-        usd = self.usd
-        return usd / self.answered * 1000 if usd is not None and self.answered else None
+        return cost_in_usd(self.usage, self.price)
 
     @cached_property
-    def answered(self) -> int:
-        return sum(result.outcome is not Outcome.ERROR for result in self.results or ())
+    def usd_per_1000_calls(self) -> float | None:
+        return usd_per_1000_calls(self.answered_usages, self.price)
 
     @property
     def most_recordings(self) -> int:

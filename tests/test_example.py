@@ -1,0 +1,192 @@
+"""The example project of this repository: what the README says of it, run as the README says."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from .projects import Project, git
+
+ROOT = Path(__file__).parent.parent
+TASKS = ("classify_intent", "extract_entities", "classify_content")
+MODELS = {
+    "nano": "smollm2-135m-instruct",
+    "small": "qwen2.5-coder-0.5b-instruct",
+    "large": "qwen2.5-coder-1.5b-instruct",
+}
+
+
+@pytest.fixture(scope="module")
+def example(tmp_path_factory: pytest.TempPathFactory) -> Project:
+    """A copy of the example, in a repository of its own."""
+    folder = tmp_path_factory.mktemp("example") / "clone"
+    for name in ("fixtures", "cassettes"):
+        shutil.copytree(ROOT / name, folder / name)
+    (folder / "pytest.ini").write_text(
+        "[pytest]\nmodelroute_registry = fixtures/modelroute.yaml\naddopts = -p no:randomly -p no:shard\n"
+    )
+    shutil.copy(ROOT / ".gitattributes", folder / ".gitattributes")
+    git(folder, "init", "-q", "-b", "main")
+    git(folder, "add", ".")
+    git(folder, "commit", "-q", "-m", "base")
+    return Project(folder)
+
+
+def run_json(example: Project, *arguments: str) -> tuple[int, dict[str, Any]]:
+    path = example.folder / "out.json"
+    done = example.pytest("--modelroute", f"--modelroute-json={path}", *arguments)
+    read: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    path.unlink()
+    return done.returncode, read
+
+
+def test_the_example_is_green_on_real_recordings(example: Project) -> None:
+    status, read = run_json(example)
+    assert status == 0
+    gated = [task for task in read["tasks"] if task["cases"]]
+    assert [task["task"] for task in gated] == list(TASKS)
+    assert all(task["cases"] >= 150 and task["errors"] == 0 for task in gated)
+
+
+def test_direct_and_vcr_replay_agree_on_every_case_of_every_tier(example: Project) -> None:
+    for tier in MODELS:
+        tries = [f"--modelroute-try={task}={tier}" for task in TASKS]
+        direct = run_json(example, *tries)
+        assert run_json(example, *tries, "--modelroute-replay=vcr") == direct
+        assert all(task["errors"] == 0 for task in direct[1]["tasks"] if task["cases"])
+
+
+def test_the_tier_that_is_too_cheap_is_red_by_trying_and_by_editing(example: Project) -> None:
+    status, tried = run_json(example, "--modelroute-try=extract_entities=nano")
+    assert status == 1
+    registry = example.folder / "fixtures/modelroute.yaml"
+    text = registry.read_text(encoding="utf-8")
+    registry.write_text(re.sub(r"(extract_entities:\n    tier: )\w+", r"\1nano", text), encoding="utf-8")
+    try:
+        status, edited = run_json(example, "--modelroute-base=main")
+    finally:
+        registry.write_text(text, encoding="utf-8")
+    assert status == 1
+    by_try, by_edit = (
+        next(task for task in read["tasks"] if task["task"] == "extract_entities") for read in (tried, edited)
+    )
+    assert by_try["verdict"] == by_edit["verdict"] == "fail"
+    for part in ("change", "correct", "wrong", "paired", "results"):
+        assert by_try[part] == by_edit[part]
+
+
+def test_every_case_of_every_task_is_recorded_by_every_tier() -> None:
+    for task in TASKS:
+        lines = (ROOT / f"fixtures/golden/{task}.jsonl").read_text(encoding="utf-8").splitlines()
+        cases = sorted(json.loads(line)["id"] for line in lines)
+        assert len(cases) >= 150
+        for model in MODELS.values():
+            recorded = (ROOT / f"cassettes/{task}/{model}.yaml").read_text(encoding="utf-8").splitlines()[2:]
+            interactions = [json.loads(line[2:]) for line in recorded]
+            assert [each["request"]["headers"]["x-modelroute-case"][0] for each in interactions] == cases
+            assert {each["request"]["uri"] for each in interactions} <= {
+                f"http://127.0.0.1:{port}/v1/messages" for port in (8091, 8092, 8093)
+            }
+            assert {json.loads(each["response"]["body"]["string"])["model"] for each in interactions} == {model}
+
+
+def test_golden_and_development_sets_share_no_text() -> None:
+    for task in TASKS:
+        golden, dev = (
+            [json.loads(line) for line in (ROOT / f"fixtures/{name}/{task}.jsonl").read_text("utf-8").splitlines()]
+            for name in ("golden", "dev")
+        )
+        texts = [case["input"]["text"].strip().casefold() for case in golden + dev]
+        assert len(texts) == len(set(texts))
+        prompt = (ROOT / f"fixtures/prompts/{task}.yaml").read_text("utf-8").casefold()
+        assert not [text for text in texts if len(text) > 30 and text in prompt]
+        languages = {tag for case in golden for tag in case["tags"] if tag.startswith("language:")}
+        assert len(languages) >= 4
+        assert any("ambiguous" in case["tags"] for case in golden)
+
+
+def readme() -> str:
+    return (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+CAPTURES = re.findall(r"<!-- capture: (.+?) -->\n```text\n(.*?)```", readme(), re.DOTALL)
+
+
+def scrubbed(output: str) -> str:
+    """Without what differs from run to run or from machine to machine."""
+    lines = [
+        re.sub(r" in \d+\.\d+s", " in 0.00s", re.sub(r"=+", "=", re.sub(r"_{4,}", "____", line))).rstrip()
+        for line in output.splitlines()
+        if not line.startswith(("platform ", "plugins: ", "rootdir: ", "configfile: ", "cachedir: ", "Running "))
+    ]
+    return "\n".join(lines).strip()
+
+
+@pytest.mark.parametrize(("command", "expected"), CAPTURES, ids=[command for command, _ in CAPTURES])
+def test_the_captures_in_the_readme_are_what_is_printed(command: str, expected: str) -> None:
+    clean = {name: value for name, value in os.environ.items() if not name.startswith(("GITHUB_", "GITLAB_", "CI"))}
+    done = subprocess.run(
+        [sys.executable, "-m", *command.split(), "-p", "no:shard", "-p", "no:cacheprovider"],
+        cwd=ROOT,
+        env={**clean, "COLUMNS": "120"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert scrubbed(done.stdout) == scrubbed(expected)
+
+
+def test_the_readme_s_example_table_is_what_is_measured(example: Project) -> None:
+    table = dict(re.findall(r"^\| `(\w+)` \| ([^|]+ \| [^|]+ \| [^|]+ \| [^|]+) \|", readme(), re.MULTILINE))
+    rates: dict[str, list[str]] = {task: [] for task in TASKS}
+    for tier in MODELS:
+        _, read = run_json(example, *(f"--modelroute-try={task}={tier}" for task in TASKS))
+        for task in read["tasks"]:
+            if task["task"] in rates:
+                rates[task["task"]].append(f"{task['wrong']} of {task['cases']} ({task['error_rate']:.1%})")
+    for task, measured in rates.items():
+        assert [cell.strip() for cell in table[task].split("|")][:3] == measured
+
+
+def test_the_readme_s_walk_gives_a_first_verdict(tmp_path: Path) -> None:
+    """Following the README's files literally: what is missing is told, and how to get it."""
+    for name, content in re.findall(r"<!-- file: (.+?) -->\n```\w+\n(.*?)```", readme(), re.DOTALL):
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(content)
+    (tmp_path / "pytest.ini").write_text("[pytest]\n")
+    done = Project(tmp_path).pytest("--modelroute", "-p", "no:randomly", "-p", "no:shard")
+    assert done.returncode == 1
+    assert "2 unscored" in done.stdout
+    assert (
+        'way out: pytest --modelroute --modelroute-record=new_episodes "modelroute.yaml::classify_intent"'
+        in done.stdout
+    )
+    tried = Project(tmp_path).pytest("--modelroute", "--modelroute-try=classify_intent=haiku", "-p", "no:shard")
+    assert tried.returncode == 1
+
+
+def test_every_option_stands_in_the_readme_and_in_the_help() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "--help"], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    options = set(re.findall(r"--modelroute[a-z-]*", done.stdout))
+    assert options == {
+        "--modelroute",
+        "--modelroute-registry",
+        "--modelroute-base",
+        "--modelroute-record",
+        "--modelroute-record-tiers",
+        "--modelroute-try",
+        "--modelroute-replay",
+        "--modelroute-json",
+    }
+    assert options == set(re.findall(r"^\| `(--modelroute[a-z-]*)", readme(), re.MULTILINE))

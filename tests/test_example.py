@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
-import os
 import re
 import shutil
 import subprocess
@@ -13,7 +13,10 @@ from typing import Any
 
 import pytest
 
-from .projects import Project, git
+from pytest_modelroute.evaluation.requests import canonical_key
+from pytest_modelroute.registry.model import Tier
+
+from .projects import Project, clean_environment, git
 
 ROOT = Path(__file__).parent.parent
 TASKS = ("classify_intent", "extract_entities", "classify_content")
@@ -132,11 +135,10 @@ def scrubbed(output: str) -> str:
 
 @pytest.mark.parametrize(("command", "expected"), CAPTURES, ids=[command for command, _ in CAPTURES])
 def test_the_captures_in_the_readme_are_what_is_printed(command: str, expected: str) -> None:
-    clean = {name: value for name, value in os.environ.items() if not name.startswith(("GITHUB_", "GITLAB_", "CI"))}
     done = subprocess.run(
         [sys.executable, "-m", *command.split(), "-p", "no:shard", "-p", "no:cacheprovider"],
         cwd=ROOT,
-        env={**clean, "COLUMNS": "120"},
+        env={**clean_environment(), "COLUMNS": "120"},
         capture_output=True,
         text=True,
         check=False,
@@ -172,6 +174,16 @@ def test_the_readme_s_walk_gives_a_first_verdict(tmp_path: Path) -> None:
     )
     tried = Project(tmp_path).pytest("--modelroute", "--modelroute-try=classify_intent=haiku", "-p", "no:shard")
     assert tried.returncode == 1
+
+
+def test_the_readme_s_reference_vectors_are_keys() -> None:
+    vectors = re.findall(r"^(\{.*\})\n(v1:[0-9a-f]{64})$", readme(), re.MULTILINE)
+    assert len(vectors) == 3
+    for text, key in vectors:
+        assert key == "v1:" + hashlib.sha256(text.encode()).hexdigest()
+        asked = json.loads(text)
+        tier = Tier("any", asked["model"], asked["provider"], None, None, None, {})
+        assert canonical_key(tier, {**asked["arguments"], "betas": asked["betas"]}, asked["sample"]) == key
 
 
 def test_every_option_stands_in_the_readme_and_in_the_help() -> None:

@@ -364,10 +364,10 @@ def test_junit_xml_and_html_reports_are_written(project: Project, tmp_path: Path
     assert "classify::gate" in (tmp_path / "report.html").read_text()
 
 
-def test_random_order_and_reruns_change_nothing(project: Project) -> None:
+def test_random_order_changes_nothing(project: Project) -> None:
     (project.folder / "pytest.ini").write_text("[pytest]\n")
     project.move("classify", "nano")
-    done = project.pytest("--modelroute", "-p", "randomly", "-p", "no:shard")
+    done = project.pytest("--modelroute", "-p", "pytest_randomly")
     assert done.returncode == 1
     assert "1 failed" in done.stdout
 

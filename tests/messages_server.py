@@ -44,7 +44,9 @@ def overloaded(status: int = 529) -> Reply:
 class MessagesServer:
     """Serves `respond(body, number of the request)`; keeps what it was asked."""
 
-    def __init__(self, respond: Callable[[dict[str, Any], int], Reply], *, compress: bool = False) -> None:
+    def __init__(
+        self, respond: Callable[[dict[str, Any], int], Reply], *, compress: bool = False, port: int = 0
+    ) -> None:
         self.requests: list[dict[str, Any]] = []
         self.headers: list[dict[str, str]] = []
         lock = threading.Lock()
@@ -79,7 +81,7 @@ class MessagesServer:
             def log_message(self, *arguments: object) -> None:
                 """Quiet."""
 
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self._server = ThreadingHTTPServer(("127.0.0.1", port), Handler)
         self._thread = threading.Thread(target=self._server.serve_forever, daemon=True)
 
     @property

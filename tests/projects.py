@@ -81,7 +81,11 @@ def golden_lines(task: str) -> list[dict[str, Any]]:
     ]
 
 
-PLUGINS = {"-n": "xdist.plugin", "--num-shards": "pytest_shard.pytest_shard", "--html": "pytest_html.plugin"}
+PLUGINS = {
+    "-n": ("xdist.plugin",),
+    "--num-shards": ("pytest_shard.pytest_shard",),
+    "--html": ("pytest_metadata.plugin", "pytest_html.plugin"),
+}
 
 
 def clean_environment() -> dict[str, str]:
@@ -129,7 +133,8 @@ class Project:
         Loading only these halves the time of a run; the tests of the example run as installed, with all plugins.
         """
         plugins = ["pytest_modelroute.plugin.hooks"]
-        plugins += [plugin for option, plugin in PLUGINS.items() if any(each.startswith(option) for each in arguments)]
+        for option, names in PLUGINS.items():
+            plugins += names if any(each.startswith(option) for each in arguments) else ()
         return subprocess.run(
             [sys.executable, "-m", "pytest", *(f"-p{plugin}" for plugin in plugins), *arguments],
             cwd=self.folder,

@@ -54,13 +54,11 @@ def test_padding_the_golden_set_with_easy_cases_does_not_turn_a_downgrade_green(
 
     repository.move("classify", "nano")
     repository.write_golden("classify", repository.golden("classify") + easy_cases(400))
-    with MessagesServer(answer) as server:
-        old = repository.registry.read_text()
-        url = old.partition('base_url: "')[2].partition('"')[0]
-        repository.registry.write_text(old.replace(url, server.url))
+    port = int(repository.registry.read_text().partition("127.0.0.1:")[2].partition('"')[0])
+    with MessagesServer(answer, port=port) as server:
         recorded = repository.pytest("--modelroute", "--modelroute-record=new_episodes", "-q")
         assert recorded.returncode == 0, recorded.stdout  # without a base the padded set would pass
-        repository.registry.write_text(old)
+        assert len(server.requests) == 400
     read = report(repository, "--modelroute-base=main", status=1)
     found = task(read, "classify")
     assert (found["verdict"], found["cases"], found["wrong"]) == ("fail", 520, 30)
@@ -236,3 +234,26 @@ def test_a_python_prompt_of_the_base_answers_for_the_base(repository: Project) -
     read = report(repository, "--modelroute-base=main", status=1)
     assert [change["kind"] for change in read["changes"]] == ["prompt_changed"]
     assert task(read, "classify")["kinds"] == {"stale": 120}
+
+
+def test_a_try_cannot_hide_a_change_and_the_ini_cannot_switch_the_base_off(repository: Project) -> None:
+    repository.move("classify", "nano")
+    repository.replace("[pytest]", "[pytest]\nmodelroute_try = classify=large", "pytest.ini")
+    done = repository.pytest("--modelroute", "--modelroute-base=main")
+    assert done.returncode == 4
+    assert "classify changes its tier against the base, which a try would hide" in done.stderr
+    repository.replace("modelroute_try = classify=large", "modelroute_base =", "pytest.ini")
+    event = {"GITHUB_ACTIONS": "true", "GITHUB_EVENT_NAME": "pull_request", "GITHUB_BASE_REF": "main"}
+    git(repository.folder, "update-ref", "refs/remotes/origin/main", "main")
+    done = repository.pytest("--modelroute", **event)
+    assert done.returncode == 1
+    assert "base origin/main" in done.stdout
+
+
+def test_a_swap_and_a_move_onto_the_swapped_tier_is_strict(repository: Project) -> None:
+    repository.replace("name: large, model: large-1", "name: large, model: nano-2")
+    repository.move("reply", "large")
+    read = report(repository, "--modelroute-base=main", status=1)
+    kinds = [(change["kind"], change["task"]) for change in read["changes"]]
+    assert ("model_swap", "reply") in kinds
+    assert task(read, "reply")["strict"] is True

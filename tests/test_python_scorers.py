@@ -125,8 +125,9 @@ def test_a_scorer_gets_those_arguments_that_it_names(make: Make, source: str) ->
     assert make(source).score("o", "e", {"i": 1}) == Score(True)
 
 
-def test_an_absent_expectation_is_none(make: Make) -> None:
-    scorer = make("def score(output, expected): return expected is None")
+def test_an_absent_expectation_is_refused_by_a_scorer_that_needs_one_and_none_for_others(make: Make) -> None:
+    assert make("def score(output, expected): return True").objection(ABSENT) == "'expected' is missing"
+    scorer = make("def score(output, expected=1): return expected is None")
     assert scorer.objection(ABSENT) is None
     assert scorer.score("o", ABSENT, {}) == Score(True)
 

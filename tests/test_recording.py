@@ -274,3 +274,62 @@ def test_an_unwritable_folder_is_told_and_loses_nothing(small: Project) -> None:
     assert "cannot be written" in done.stdout + done.stderr
     assert "Traceback" not in done.stdout + done.stderr
     assert Path(small.folder / "cassettes").read_text() == "a file stands in the way"
+
+
+def test_a_call_that_fails_fails_the_session_though_an_older_answer_stands(small: Project) -> None:
+    with MessagesServer(answer) as server:
+        point_at(small, server)
+        assert record(small, "--modelroute-record=new_episodes").returncode == 0
+    with MessagesServer(lambda body, number: overloaded(400)) as server:
+        point_at(small, server)
+        text = small.registry.read_text()
+        again = record(small, "--modelroute-record=all", "--modelroute-json=report.json", "modelroute.yaml::reply")
+        assert again.returncode == 1
+        reply = json.loads((small.folder / "report.json").read_text())["tasks"][1]
+        assert reply["kinds"] == {"transport": 5}
+        beside = record(small, "--modelroute-record=new_episodes", "--modelroute-record-tiers=nano", "--co", "-q")
+        assert beside.returncode == 0
+    assert text
+
+
+def test_an_answer_that_cannot_be_used_is_recorded_anew(small: Project) -> None:
+    with MessagesServer(answer) as server:
+        point_at(small, server)
+        record(small, "--modelroute-record=new_episodes")
+        path = small.cassette("reply", "small")
+        path.write_text(path.read_text().replace('\\"stop_reason\\": \\"end_turn\\"', '\\"stop\\": 1', 1))
+        assert record(small).returncode == 1
+        before = len(server.requests)
+        assert record(small, "--modelroute-record=new_episodes").returncode == 0
+        assert len(server.requests) == before + 1
+
+
+def test_a_cassette_that_cannot_be_read_stops_a_recording_before_it_costs_anything(small: Project) -> None:
+    path = small.cassette("reply", "small")
+    path.parent.mkdir(parents=True)
+    path.write_text("version https://git-lfs.github.com/spec/v1\n")
+    with MessagesServer(answer) as server:
+        point_at(small, server)
+        done = record(small, "--modelroute-record=new_episodes", "modelroute.yaml::reply")
+        assert done.returncode == 4
+        assert server.requests == []
+
+
+def test_custom_headers_go_to_the_provider_only(small: Project) -> None:
+    with MessagesServer(answer) as server:
+        point_at(small, server)
+        record(small, "--modelroute-record=new_episodes", ANTHROPIC_CUSTOM_HEADERS="x-gateway: secret-token")
+    assert server.headers
+    assert "secret-token" not in json.dumps(server.headers)
+
+
+def test_equal_requests_of_two_cases_share_a_recording_that_neither_loses(small: Project) -> None:
+    cases = small.golden("reply")
+    twin = {**cases[0], "id": "twin"}
+    small.write_golden("reply", [*cases, twin])
+    with MessagesServer(answer) as server:
+        point_at(small, server)
+        assert record(small, "--modelroute-record=new_episodes", "modelroute.yaml::reply").returncode == 0
+        changed = {**twin, "input": {"text": "message 77"}, "expected": "message 77"}
+        small.write_golden("reply", [*cases, changed])
+        assert record(small, "--modelroute-record=new_episodes", "modelroute.yaml::reply").returncode == 0

@@ -13,15 +13,14 @@ from ..registry.model import Tier
 if TYPE_CHECKING:
     import anthropic
 
-__all__ = ["PROVIDER_URL", "create_message", "endpoint_host", "live_client", "offline_client"]
+__all__ = ["create_message", "endpoint_host", "live_client", "offline_client"]
 
-PROVIDER_URL = "https://api.anthropic.com"
 SECONDS_TO_ANSWER = 600.0
 
 
 def endpoint_host(tier: Tier) -> str:
     """The only host that the tier's calls may go to."""
-    return urlsplit(tier.base_url or PROVIDER_URL).hostname or ""
+    return urlsplit(tier.endpoint).hostname or ""
 
 
 def live_client(tier: Tier, on_send: Callable[[], None]) -> anthropic.Anthropic:
@@ -38,24 +37,35 @@ def live_client(tier: Tier, on_send: Callable[[], None]) -> anthropic.Anthropic:
             )
     elif tier.base_url is not None:
         key = "none"  # an endpoint on this machine that asks for no key: the provider's is not for it
-    transport = anthropic.DefaultHttpxClient(
-        follow_redirects=False, event_hooks={"request": [lambda request: on_send()]}
-    )
+    # The SDK adds these to every client; they often carry a credential, and are meant for the provider.
+    foreign = _custom_header_names() if tier.base_url is not None else ()
+
+    def before_sending(request: Any) -> None:
+        for name in foreign:
+            request.headers.pop(name, None)
+        on_send()
+
+    transport = anthropic.DefaultHttpxClient(follow_redirects=False, event_hooks={"request": [before_sending]})
     # An explicit address, or the SDK would follow ANTHROPIC_BASE_URL.
     return anthropic.Anthropic(
         api_key=key,
-        base_url=tier.base_url or PROVIDER_URL,
+        base_url=tier.endpoint,
         max_retries=4,
         timeout=SECONDS_TO_ANSWER,
         http_client=transport,
     )
 
 
+def _custom_header_names() -> tuple[str, ...]:
+    lines = os.environ.get("ANTHROPIC_CUSTOM_HEADERS", "").split("\n")
+    return tuple(line.partition(":")[0].strip() for line in lines if line.partition(":")[0].strip())
+
+
 def offline_client(tier: Tier) -> anthropic.Anthropic:
     """A client for replay through vcrpy: no key, and no retry that would hide a miss for seconds."""
     import anthropic
 
-    return anthropic.Anthropic(api_key="replay", base_url=tier.base_url or PROVIDER_URL, max_retries=0)
+    return anthropic.Anthropic(api_key="replay", base_url=tier.endpoint, max_retries=0)
 
 
 def create_message(client: anthropic.Anthropic, model: str, arguments: Mapping[str, Any]) -> str:

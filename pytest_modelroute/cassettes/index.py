@@ -146,8 +146,8 @@ class Cassette:
             mark = error.problem_mark or error.context_mark
             self.fault = _no_cassette(str(error.problem or error.context), mark.line + 1 if mark else None)
             return
-        except (yaml.YAMLError, ValueError) as error:
-            self.fault = _no_cassette(str(error).splitlines()[0])
+        except Exception as error:  # PyYAML trips over odd tags with errors of every kind
+            self.fault = _no_cassette((str(error).splitlines() or [type(error).__name__])[0])
             return
         for interaction in interactions:
             earlier = self._parsed.get(interaction.key)

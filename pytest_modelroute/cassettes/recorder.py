@@ -199,8 +199,10 @@ def rewritten(before: Cassette, recorded: Iterable[Interaction], needed: Mapping
         if earlier is None:
             kept[interaction.key] = interaction
         elif _says_the_same(earlier, interaction):
-            # The case may have another name by now.
-            kept[interaction.key] = dataclasses.replace(earlier, task=interaction.task, case=interaction.case)
+            # The case may have another name by now, and the endpoint another address.
+            kept[interaction.key] = dataclasses.replace(
+                earlier, task=interaction.task, case=interaction.case, uri=interaction.uri
+            )
         else:
             kept[interaction.key] = dataclasses.replace(interaction, recordings=earlier.recordings + 1)
     return cassette_text(kept.values())

@@ -20,7 +20,11 @@ __all__ = ["Query", "Recordings", "cassette_path", "recorded_body"]
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """One answer that is wanted: `wire` gives the request's body, and is called only to explain a stale recording."""
+    """One answer that is wanted.
+
+    `wire` gives the request's body, and is called only to explain a stale recording; a recording from elsewhere than
+    `endpoint`, where one is given, is none of it.
+    """
 
     task: str
     case: str
@@ -28,6 +32,7 @@ class Query:
     key: str
     wire: Callable[[], Mapping[str, Any]]
     command: str
+    endpoint: str = ""
 
 
 def cassette_path(folder: PurePosixPath, task: str, model: str) -> PurePosixPath:
@@ -77,10 +82,13 @@ class Recordings:
         """The recording of a key. Raises UnobtainedAnswer: missing, stale, unreadable, or the call just failed."""
         cassette = self.cassette(query.task, query.model)
         interaction = cassette.find(query.key)
-        if interaction is not None:
-            return interaction
         if query.key in self._failures:
             raise UnobtainedAnswer(ErrorKind.TRANSPORT, self._failures[query.key])
+        if interaction is not None:
+            if query.endpoint and not interaction.uri.startswith(f"{query.endpoint}/"):
+                detail = f"recorded from {interaction.uri}, not from {query.endpoint}: {query.command}"
+                raise UnobtainedAnswer(ErrorKind.STALE, detail)
+            return interaction
         if cassette.fault:
             detail = f"{cassette.label} cannot be read: {cassette.fault}"
             raise UnobtainedAnswer(ErrorKind.UNREADABLE, detail)

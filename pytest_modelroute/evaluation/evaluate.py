@@ -153,6 +153,7 @@ class Evaluation:
             key=self.keys[index],
             wire=lambda: wire_body(self.tier, self.material.requests.arguments(case, self.tier)),
             command=self._command,
+            endpoint=self.tier.endpoint,
         )
 
     def _message(self, interaction: Interaction, case: GoldenCase) -> Mapping[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import types
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -28,7 +29,6 @@ __all__ = ["Baseline", "Project", "load_baseline", "load_project"]
 class Project:
     """The head: every gated task ready to be evaluated on any tier."""
 
-    files: Files
     registry: Registry
     materials: Mapping[str, TaskMaterial]
     recordings: Recordings
@@ -45,6 +45,7 @@ class Baseline:
     materials: Mapping[str, TaskMaterial]
     recordings: Recordings
     shared: Mapping[str, frozenset[str]]
+    warnings: tuple[str, ...]
 
 
 def load_project(files: Files, registry: Registry, rootdir: Path) -> Project:
@@ -53,7 +54,7 @@ def load_project(files: Files, registry: Registry, rootdir: Path) -> Project:
     materials = {
         task.name: _material(task, registry, files, importer) for task in registry.tasks.values() if task.gated
     }
-    return Project(files, registry, materials, Recordings(files, registry.cassettes))
+    return Project(registry, materials, Recordings(files, registry.cassettes))
 
 
 def _material(task: Task, registry: Registry, files: Files, importer: Importer) -> TaskMaterial:
@@ -74,6 +75,7 @@ def load_baseline(files: Files, registry: Registry, head: Project, rootdir: Path
     importer = Importer(rootdir, registry.folder)
     materials = {}
     shared = {}
+    warnings: list[str] = []
     for name, material in head.materials.items():
         task = registry.tasks.get(name)
         if task is None or not task.gated or task.golden is None:
@@ -84,15 +86,20 @@ def load_baseline(files: Files, registry: Registry, head: Project, rootdir: Path
         cases = tuple(
             dataclasses.replace(case, expected=expected[case.id]) for case in base_cases if case.id in expected
         )
+        try:
+            requests = RequestBuilder(task, files, registry.folder, _base_importer(task, files, registry, importer))
+        except InputError as error:  # only the comparison is lost: head is judged on the base's cases all the same
+            warnings.append(f"{name}: nothing to compare with: {error.what}")
+            continue
         materials[name] = TaskMaterial(
             task=task,
             cases=cases,
-            requests=RequestBuilder(task, files, registry.folder, _base_importer(task, files, registry, importer)),
+            requests=requests,
             reader=AnswerReader(task.output, files),
             scorer=material.scorer,
             golden_label=files.label(task.golden),
         )
-    return Baseline(registry, materials, Recordings(files, registry.cassettes), shared)
+    return Baseline(registry, materials, Recordings(files, registry.cassettes), shared, tuple(warnings))
 
 
 def _shared(base: tuple[GoldenCase, ...], head: tuple[GoldenCase, ...]) -> frozenset[str]:
@@ -102,7 +109,7 @@ def _shared(base: tuple[GoldenCase, ...], head: tuple[GoldenCase, ...]) -> froze
 
 
 def _content(case: GoldenCase) -> str:
-    return repr((case.input, case.expected))
+    return json.dumps([case.input, case.expected], sort_keys=True, default=repr)
 
 
 def _base_importer(

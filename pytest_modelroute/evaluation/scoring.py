@@ -84,13 +84,14 @@ class PythonScorer(Scorer):
                 what, place=policy.place, valid="def score(output, expected, input): ... or some of these names"
             )
         names = {parameter.name for parameter in plain}
+        self._needs_expected = any(each.name == "expected" and each.default is each.empty for each in plain)
         self._wanted = tuple(name for name in self.offered if takes_any or name in names)
         if "output" not in self._wanted:
             what = f"python: {reference} cannot be called as a scorer: it takes no 'output'"
             raise InputError(what, place=policy.place, valid="def score(output, expected, input): ...")
 
     def objection(self, expected: Any) -> str | None:
-        return None
+        return "'expected' is missing" if expected is ABSENT and self._needs_expected else None
 
     def score(self, output: Any, expected: Any, given: Mapping[str, Any]) -> Score:
         values = {"output": output, "expected": None if expected is ABSENT else expected, "input": given}

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import os
+from pathlib import Path
 
 import pytest
 
@@ -10,7 +12,7 @@ from ..errors import InputError, ModelrouteError, did_you_mean
 from ..evaluation.evaluate import Play
 from ..evaluation.project import load_baseline, load_project
 from ..registry.base import Commit, CommitFiles, merge_base
-from ..registry.changes import compare, reassigned, strict_tasks
+from ..registry.changes import TIER_CHANGES, compare, reassigned, strict_tasks
 from ..registry.files import WorkingTree
 from ..registry.loading import load_registry
 from ..registry.model import Registry
@@ -46,7 +48,8 @@ def activate(config: pytest.Config) -> None:
 def _check_recording(config: pytest.Config, settings: Settings) -> None:
     if settings.record is RecordMode.NONE:
         return
-    if getattr(config.option, "numprocesses", None) or hasattr(config, "workerinput"):
+    parallel = getattr(config.option, "numprocesses", None) or getattr(config.option, "dist", "no") != "no"
+    if parallel or hasattr(config, "workerinput"):
         raise InputError("--modelroute-record runs in one process, with several calls at once", fix="add -n 0")
     if settings.replay is ReplayMode.VCR:
         raise InputError("--modelroute-replay=vcr checks recordings; it cannot be combined with --modelroute-record")
@@ -65,6 +68,7 @@ def _assess(settings: Settings) -> Assessment:
     tried, moves = reassigned(registry, settings.tries)
     project = load_project(files, tried, settings.rootdir)
     baseline, changes, strict = None, moves, frozenset(settings.tries)
+    warnings: list[str] = []
     if commit is not None:
         before = _base_registry(settings, commit)
         if before is not None:
@@ -72,7 +76,12 @@ def _assess(settings: Settings) -> Assessment:
             baseline = load_baseline(base_files, base_registry, project, settings.rootdir)
             own = compare(base_registry, registry)
         else:
+            warnings.append(f"{commit.ref} has no registry at {settings.registry}: every task counts as new")
             own = compare(_empty(registry), registry)
+        for change in own:
+            if change.kind in TIER_CHANGES and change.task in settings.tries:
+                what = f"--modelroute-try: {change.task} changes its tier against the base, which a try would hide"
+                raise InputError(what, place=change.place, fix="judge one of the two at a time")
         changes, strict = (*own, *moves), strict | strict_tasks(own, registry)
     comparison = Comparison(
         commit=commit,
@@ -80,6 +89,7 @@ def _assess(settings: Settings) -> Assessment:
         changes=changes,
         strict=strict,
         tried={name: registry.tasks[name].tier for name in settings.tries},
+        warnings=(*warnings, *(baseline.warnings if baseline else ())),
     )
     return Assessment(project, comparison, _player(settings))
 
@@ -126,7 +136,7 @@ def _collect_registry(config: pytest.Config, settings: Settings) -> None:
         config.args = [str(path)]
         return
     for argument in config.args:
-        start = config.invocation_params.dir / argument.partition("::")[0]
+        start = Path(os.path.normpath(config.invocation_params.dir / argument.partition("::")[0]))
         if start == path or (start.is_dir() and path.is_relative_to(start)):
             return
     config.args = [*config.args, str(path)]

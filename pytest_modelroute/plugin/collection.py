@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import json
 import time
 from collections.abc import Generator, Iterator
 from functools import cached_property
@@ -16,6 +17,7 @@ from ..evaluation.evaluate import Outcome
 from ..reporting.assessment import Assessment
 from ..reporting.json import task_to_wire
 from ..reporting.model import TaskReport
+from ..reporting.terminal import printable
 from .settings import Settings
 
 __all__ = ["CaseItem", "Collector", "GateItem"]
@@ -34,13 +36,15 @@ class Collector:
     """The hooks that collect and run the registry's items."""
 
     def __init__(self, config: pytest.Config, settings: Settings, assessment: Assessment) -> None:
-        self._captures = config.option.capture != "no"
+        self._seen = False
+        self._captures = config.getoption("capture", "no") != "no"
         self._path = settings.rootdir / settings.registry
         self._assessment = assessment
 
     def pytest_collect_file(self, file_path: Path, parent: pytest.Collector) -> pytest.Collector | None:
         if file_path != self._path:
             return None
+        self._seen = True
         return RegistryFile.from_parent(parent, path=file_path, assessment=self._assessment)
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
@@ -56,7 +60,18 @@ class Collector:
         ]
         yield
         kept = set(items)
-        items.extend(item for item in required if item not in kept)
+        for item in required:
+            if item not in kept:
+                item.put_back = True
+                items.append(item)
+
+    def pytest_collection_finish(self, session: pytest.Session) -> None:
+        """A registry that an ignored folder hides would be a gate that nobody notices is gone."""
+        if not self._seen and self._assessment.gates() and not hasattr(session.config, "workerinput"):
+            raise pytest.UsageError(
+                f"modelroute: {self._path} was not collected: it lies in a folder that pytest is told to ignore\n"
+                "  fix: name it on the command line, or take its folder out of norecursedirs or collect_ignore"
+            )
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_protocol(self, item: pytest.Item) -> bool | None:
@@ -173,7 +188,9 @@ class CaseItem(_ModelrouteItem):
 
 
 class GateItem(_ModelrouteItem):
-    """The judgement of a whole task, whatever else of it was selected."""
+    """The judgement of a whole task, whatever else of it was selected; `put_back` where a selection had dropped it."""
+
+    put_back = False
 
     def runtest(self) -> None:
         self.parent.assessment.judged(self.task)
@@ -184,7 +201,8 @@ class GateItem(_ModelrouteItem):
         # Whatever has `toterminal` serves pytest as a representation of a failure.
         failure: Any = GateFailure(task) if task.fails_build else None
         # xdist's controller has not judged the task itself.
-        sent = task_to_wire(task) if hasattr(self.config, "workerinput") else None
+        # As ASCII: a model can answer with what UTF-8 cannot hold.
+        sent = json.dumps(task_to_wire(task)) if hasattr(self.config, "workerinput") else None
         return pytest.TestReport(
             self.nodeid,
             self.location,
@@ -204,10 +222,11 @@ class GateFailure:
     """Why a gate failed, in a few lines; the report's table and cases follow at the end of the session."""
 
     def __init__(self, task: TaskReport) -> None:
-        self._lines = [f"{task.task} on {task.tier}: {task.verdict.value}", *(f"  {reason}" for reason in task.reasons)]
+        reasons = [printable(reason) for reason in task.reasons]
+        self._lines = [f"{task.task} on {task.tier}: {task.verdict.value}", *(f"  {reason}" for reason in reasons)]
         if task.way_out:
             self._lines.append(f"  way out: {task.way_out}")
-        self.reprcrash = GateCrash(task.reasons[0])
+        self.reprcrash = GateCrash(reasons[0])
 
     def __str__(self) -> str:
         return "\n".join(self._lines)

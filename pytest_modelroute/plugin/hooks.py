@@ -67,3 +67,6 @@ def pytest_configure(config: pytest.Config) -> None:
         from .activation import activate
 
         activate(config)
+    elif any(str(argument).startswith("--modelroute-") for argument in config.invocation_params.args):
+        told = "modelroute: an option of the plugin is given, but not the switch\n  fix: add --modelroute"
+        raise pytest.UsageError(told)

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from ..cassettes.recorder import Call, record, rewritten
-from ..cassettes.replay import cassette_path
-from ..errors import InputError, UnobtainedAnswer
+from ..cassettes.replay import Query, cassette_path, recorded_body
+from ..errors import ErrorKind, InputError, UnobtainedAnswer
 from ..evaluation.evaluate import TaskMaterial
 from ..evaluation.golden import GoldenCase
 from ..registry.model import Tier
@@ -30,6 +30,13 @@ class Recording:
     def __init__(self, settings: Settings, assessment: Assessment) -> None:
         self._settings = settings
         self._assessment = assessment
+        self._faults = 0
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_sessionfinish(self, session: pytest.Session) -> None:
+        """A call that failed fails the session, on a tier that no gate judges too."""
+        if self._faults and session.exitstatus == pytest.ExitCode.OK:
+            session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtestloop(self, session: pytest.Session) -> Generator[None, object, object]:
@@ -54,7 +61,7 @@ class Recording:
             if isinstance(item, CaseItem):
                 chosen.setdefault(item.task, []).append(materials[item.task].cases[item.index])
         for item in session.items:
-            if isinstance(item, GateItem) and item.task in materials and not self._assessment.must_run(item.task):
+            if isinstance(item, GateItem) and item.task in materials and not item.put_back:
                 chosen.setdefault(item.task, list(materials[item.task].cases))
         return chosen
 
@@ -66,18 +73,23 @@ class Recording:
     def _record(self, material: TaskMaterial, tier: Tier, cases: list[GoldenCase], terminal: Any) -> None:
         project = self._assessment.project
         name = material.task.name
+        cassette = project.recordings.cassette(name, tier.model)
         calls = {call.key: call for call in self._calls(material, tier, cases)}
         if not calls:
             return
+        if cassette.fault:  # told before anything is paid for
+            what = f"{cassette.label} cannot be read: {cassette.fault}"
+            raise InputError(what, fix="restore the file from git, or move it away")
+        wanted = self._wanted(material, tier)
         told = _Progress(terminal, f"{name} on {tier.name} ({tier.model})", len(calls))
         outcome = record(list(calls.values()), tier, told.done)
         told.end()
-        needed = {call.case: self._needed(material, tier, call.case) for call in calls.values()}
-        path = self._settings.rootdir / cassette_path(project.registry.cassettes, name, tier.model)
+        self._faults += len(outcome.faults)
         if outcome.answered:
-            before = project.recordings.cassette(name, tier.model)
-            write_atomically(path, rewritten(before, outcome.answered, needed).encode())
+            text = rewritten(cassette, outcome.answered, {call.case: wanted for call in calls.values()})
             project.recordings.forget(name, tier.model)
+            path = cassette_path(project.registry.cassettes, name, tier.model)
+            write_atomically(self._settings.rootdir / path, text.encode())
         for key, fault in outcome.faults.items():
             project.recordings.failed(key, fault)
         if outcome.interrupted:
@@ -90,26 +102,31 @@ class Recording:
             return
         for case in cases:
             key = material.key(case, tier)
-            if mode is not RecordMode.ALL:
-                try:
-                    if cassette.find(key) is not None:
-                        continue
-                except UnobtainedAnswer:
-                    pass  # a line that cannot be read is recorded anew
-            yield Call(material.task.name, case.id, 0, key, material.requests.arguments(case, tier))
+            if mode is RecordMode.ALL or not self._usable(material, tier, case, key):
+                yield Call(material.task.name, case.id, 0, key, material.requests.arguments(case, tier))
 
-    def _needed(self, material: TaskMaterial, tier: Tier, case_id: str) -> frozenset[str]:
-        """The keys under which this model's recordings of a case are still wanted, by head's tiers or the base's."""
-        keys = set()
+    def _usable(self, material: TaskMaterial, tier: Tier, case: GoldenCase, key: str) -> bool:
+        """Whether a replay would get an answer from what is recorded."""
+        query = Query(material.task.name, case.id, tier.model, key, dict, "", tier.endpoint)
+        try:
+            material.reader.read(recorded_body(self._assessment.project.recordings.find(query)))
+        except UnobtainedAnswer as error:
+            return error.kind is ErrorKind.SCORER
+        return True
+
+    def _wanted(self, material: TaskMaterial, tier: Tier) -> frozenset[str]:
+        """The keys under which this model's recordings of the task are still wanted, by head's tiers or the base's."""
         sides = [(self._assessment.project.registry, material)]
         baseline = self._assessment.comparison.baseline
         if baseline is not None and material.task.name in baseline.materials:
             sides.append((baseline.registry, baseline.materials[material.task.name]))
-        for registry, side in sides:
-            for case in side.cases:
-                if case.id == case_id:
-                    keys |= {side.key(case, other) for other in registry.tiers if other.model == tier.model}
-        return frozenset(keys)
+        return frozenset(
+            side.key(case, other)
+            for registry, side in sides
+            for other in registry.tiers
+            if other.model == tier.model
+            for case in side.cases
+        )
 
 
 class _Progress:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from typing import Any
 
@@ -36,6 +37,7 @@ class SessionReport:
         commit = self._assessment.comparison.commit
         told = [f"modelroute: {project.registry.path}", f"{len(project.materials)} gated tasks", f"{cases} cases"]
         told.append(f"base {commit.ref} ({commit.commit[:10]})" if commit else "no base")
+        told += [f"trying {task}={tier}" for task, tier in self._settings.tries.items()]
         if self._settings.record is not RecordMode.NONE:
             told.append(f"recording: {self._settings.record.value}")
         return ", ".join(told)
@@ -44,7 +46,7 @@ class SessionReport:
         name = getattr(report, "modelroute_gate", None)
         if name is not None:
             wire = getattr(report, "modelroute_report", None)
-            self._judged[name] = self._assessment.judged(name) if wire is None else task_from_wire(wire)
+            self._judged[name] = self._assessment.judged(name) if wire is None else task_from_wire(json.loads(wire))
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
@@ -58,6 +60,8 @@ class SessionReport:
         ]
         if missing and session.exitstatus == pytest.ExitCode.OK:
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
+        if not self._assessment.gates() and session.exitstatus == pytest.ExitCode.NO_TESTS_COLLECTED:
+            session.exitstatus = pytest.ExitCode.OK  # a registry whose tasks are all ungated is listed, never failing
         if self._settings.json is not None:
             try:
                 write_json(report, self._settings.json)

@@ -62,7 +62,8 @@ def read_settings(config: pytest.Config) -> Settings:
 
     json = value("json")
     typed_base = config.option.modelroute_base
-    base = config.getini("modelroute_base") if typed_base is None else typed_base
+    # Only the command line can switch the comparison off: an ini file is part of the change under review.
+    base = (config.getini("modelroute_base") or None) if typed_base is None else typed_base
     return Settings(
         rootdir=config.rootpath,
         registry=_below_rootdir(config, value("registry"), typed=config.option.modelroute_registry is not None),

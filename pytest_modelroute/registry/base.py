@@ -35,7 +35,9 @@ class _GitFault(InputError):
 
 
 def _git(rootdir: Path, *arguments: str) -> bytes:
-    environment = {**os.environ, "LC_ALL": "C"}  # its messages are looked into
+    # Its messages are looked into; nothing is fetched in a partial clone, nothing asked for, nothing locked.
+    quiet = {"LC_ALL": "C", "GIT_NO_LAZY_FETCH": "1", "GIT_TERMINAL_PROMPT": "0", "GIT_OPTIONAL_LOCKS": "0"}
+    environment = {**os.environ, **quiet}
     try:
         command = ["git", "-C", str(rootdir), *arguments]
         done = subprocess.run(command, capture_output=True, check=False, env=environment)

@@ -114,6 +114,9 @@ def _tier_change(base: Registry, head: Registry, before: Task, after: Task) -> I
         told = (old.model, new.model) if old.model != new.model else (old.base_url, new.base_url)
         yield Change(ChangeKind.MODEL_SWAP, after.name, *told, after.tier_place)
         return
+    known = base.rank(new.name)
+    if known is not None and base.tiers[known].served_by != new.served_by:
+        yield Change(ChangeKind.MODEL_SWAP, after.name, base.tiers[known].model, new.model, after.tier_place)
     steps = []
     for registry in (base, head):
         source, target = _rank(registry, old.served_by, old.name), _rank(registry, new.served_by, new.name)

@@ -74,6 +74,12 @@ class _Loader:
             if name in names[:index]:
                 place = self._document.place("tiers", index, "name")
                 raise InputError(f"two tiers are called '{name}'", place=place, valid="a name of its own for each tier")
+        for index, tier in enumerate(tiers):
+            for other in tiers[:index]:
+                if (other.provider, other.model) == (tier.provider, tier.model) and other.endpoint != tier.endpoint:
+                    what = f"'{other.name}' and '{tier.name}' serve one model from two addresses"
+                    valid = "one address for each model: recordings are kept by model"
+                    raise InputError(what, place=self._document.place("tiers", index), valid=valid)
         self._check_tier(self._value["default_tier"], names, "default_tier")
         tasks = {name: self._task(name, raw, names) for name, raw in (self._value.get("tasks") or {}).items()}
         return Registry(

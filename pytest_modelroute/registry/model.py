@@ -32,6 +32,9 @@ __all__ = [
 ]
 
 
+PROVIDER_URL = "https://api.anthropic.com"
+
+
 class OutputFormat(Enum):
     JSON = "json"
     TEXT = "text"
@@ -82,6 +85,11 @@ class Tier:
     base_url: str | None
     api_key_env: str | None
     request: Mapping[str, Any]
+
+    @property
+    def endpoint(self) -> str:
+        """Where the tier's calls go."""
+        return (self.base_url or PROVIDER_URL).rstrip("/")
 
     @property
     def served_by(self) -> tuple[str, str, str | None]:

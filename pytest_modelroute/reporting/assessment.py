@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from ..errors import InputError
+from ..errors import ErrorKind, InputError
 from ..evaluation.costs import usd_per_1000_calls
 from ..evaluation.evaluate import CaseResult, Evaluation, Outcome, Play
 from ..evaluation.project import Baseline, Project
@@ -31,6 +31,7 @@ class Comparison:
     changes: tuple[Change, ...]
     strict: frozenset[str]
     tried: Mapping[str, str]
+    warnings: tuple[str, ...] = ()
 
 
 class Assessment:
@@ -89,13 +90,19 @@ class Assessment:
             base=self.comparison.commit,
             changes=self.comparison.changes,
             tasks=tuple(reports.get(name) or self.unjudged(name) for name in registry.tasks),
-            warnings=(*registry.warnings, *self._warnings, *self.project.recordings.warnings()),
+            warnings=(
+                *registry.warnings,
+                *self.comparison.warnings,
+                *self._warnings,
+                *self.project.recordings.warnings(),
+            ),
         )
 
     def record_command(self, name: str, tier: Tier) -> str:
         """The command that records what a task lacks on a tier."""
         registry = self.project.registry
-        beside = "" if registry.tasks[name].tier == tier.name else f" --modelroute-record-tiers={tier.name}"
+        assigned = self.comparison.tried.get(name, registry.tasks[name].tier)
+        beside = "" if assigned == tier.name else f" --modelroute-record-tiers={tier.name}"
         return f'pytest --modelroute --modelroute-record=new_episodes{beside} "{registry.path}::{name}"'
 
     def _evaluation(self, name: str, tier: Tier) -> Evaluation:
@@ -103,8 +110,9 @@ class Assessment:
         return Evaluation(material, tier, self.project.recordings, self.record_command(name, tier), self._play)
 
     def _ungated_move(self, name: str) -> bool:
-        change = self._tier_change(name)
-        return change is not None and change.kind is not ChangeKind.UPGRADE
+        worse = (ChangeKind.DOWNGRADE, ChangeKind.MODEL_SWAP)
+        moved = any(change.task == name and change.kind in worse for change in self.comparison.changes)
+        return moved and not self.project.registry.tasks[name].gated
 
     def _tier_change(self, name: str) -> Change | None:
         """The task's move: one that is tried counts before one that the base shows."""
@@ -133,7 +141,9 @@ class Assessment:
         if decision.verdict is Verdict.ERROR:
             first = next(result for result in results if result.outcome is Outcome.ERROR)
             reasons.append(f"first: {first.case}: {first.detail}")
-        return self._report(task, decision.verdict, tuple(reasons), self._way_out(task, decision, change), results)
+        return self._report(
+            task, decision.verdict, tuple(reasons), self._way_out(task, decision, change, results), results, distinct
+        )
 
     def _base_counts(self, name: str, evaluation: Evaluation, results: tuple[CaseResult, ...]) -> Counts | None:
         """The outcomes on the cases that the base has too, where the task's assignment changes against it."""
@@ -143,11 +153,13 @@ class Assessment:
         chosen = [index for index, result in enumerate(results) if result.case in baseline.shared[name]]
         return _distinct([evaluation.keys[index] for index in chosen], tuple(results[index] for index in chosen))
 
-    def _way_out(self, task: Task, decision: Decision, change: Change | None) -> str | None:
+    def _way_out(
+        self, task: Task, decision: Decision, change: Change | None, results: tuple[CaseResult, ...]
+    ) -> str | None:
         if decision.verdict is Verdict.PASS:
             return None
         if decision.verdict is Verdict.ERROR:
-            return self.record_command(task.name, self.project.registry.tier(task.tier))
+            return self._mending(task, results)
         if task.name in self.comparison.tried:
             return f"keep `tier: {self.comparison.tried[task.name]}` at {task.tier_place}"
         if change is not None and change.kind is ChangeKind.DOWNGRADE:
@@ -156,6 +168,16 @@ class Assessment:
             return f"add golden cases to {task.golden}"
         dearer = self._dearer(task)
         return f"`tier: {dearer.name}` at {task.tier_place}, or a better prompt" if dearer else "a better prompt"
+
+    def _mending(self, task: Task, results: tuple[CaseResult, ...]) -> str:
+        """What gives the cases in error an answer."""
+        tier = self.project.registry.tier(task.tier)
+        if {result.kind for result in results if result.outcome is Outcome.ERROR} == {ErrorKind.SCORER}:
+            return f"mend the scorer or the schema of {task.name} ({task.score.place})"
+        cassette = self.project.recordings.cassette(task.name, tier.model)
+        if cassette.fault:
+            return f"restore {cassette.label} from git, or delete it and record"
+        return self.record_command(task.name, tier)
 
     def _dearer(self, task: Task) -> Tier | None:
         registry = self.project.registry
@@ -170,6 +192,7 @@ class Assessment:
         reasons: tuple[str, ...],
         way_out: str | None,
         results: tuple[CaseResult, ...] | None,
+        judged: Counts | None = None,
     ) -> TaskReport:
         tier = self.project.registry.tier(task.tier)
         change = self._tier_change(task.name)
@@ -188,6 +211,7 @@ class Assessment:
             paired=self._paired(task, results) if results else None,
             price=tier.price,
             results=results,
+            judged=judged,
         )
 
     def _paired(self, task: Task, results: tuple[CaseResult, ...]) -> PairedReport | None:
@@ -200,9 +224,11 @@ class Assessment:
         if evaluation is None or not evaluation.recorded():
             return None
         before = {result.case: result for result in evaluation.results() if result.outcome is not Outcome.ERROR}
+        # Identical requests are one observation here too.
+        distinct = dict(zip(reversed(self.evaluations[task.name].keys), reversed(results), strict=True)).values()
         pairs = [
             (result, before[result.case])
-            for result in results
+            for result in reversed(distinct)
             if result.case in before and result.outcome is not Outcome.ERROR
         ]
         if not pairs:

@@ -11,7 +11,7 @@ from ..errors import ErrorKind
 from ..evaluation.answers import Usage, WrongKind
 from ..evaluation.evaluate import CaseResult, Outcome
 from ..evaluation.golden import ABSENT
-from ..judgement.gate import Verdict
+from ..judgement.gate import Counts, Verdict
 from ..registry.changes import Change
 from ..registry.model import GatePolicy, Price, Rule
 from ..writing import write_atomically
@@ -56,8 +56,8 @@ def _change_to_wire(change: Change) -> dict[str, Any]:
 
 def task_to_wire(task: TaskReport) -> dict[str, Any]:
     """One entry of `tasks`. What is not known is null."""
-    counts, usage = task.counts, task.usage
-    bounds = counts.bounds if counts else None
+    counts, judged, usage = task.counts, task.judged, task.usage
+    bounds = judged.bounds if judged else None
     return {
         "task": task.task,
         "tier": task.tier,
@@ -68,8 +68,9 @@ def task_to_wire(task: TaskReport) -> dict[str, Any]:
         "correct": counts.correct if counts else None,
         "wrong": counts.wrong if counts else None,
         "errors": counts.errors if counts else None,
-        "error_rate": counts.error_rate if counts else None,
+        "error_rate": judged.error_rate if judged else None,
         "kinds": dict(task.kinds),
+        "judged": ({"correct": judged.correct, "wrong": judged.wrong, "errors": judged.errors} if judged else None),
         "interval": (
             {"lower": bounds[0], "upper": bounds[1], "confidence": CONFIDENCE, "sided": "one"} if bounds else None
         ),
@@ -130,7 +131,7 @@ def _result_to_wire(result: CaseResult) -> dict[str, Any]:
 
 def task_from_wire(wire: Mapping[str, Any]) -> TaskReport:
     """Read what `task_to_wire` wrote: a gate that ran in another process sends its report this way."""
-    change, paired, price = wire["change"], wire["paired"], wire["price"]
+    change, paired, price, judged = wire["change"], wire["paired"], wire["price"], wire["judged"]
     return TaskReport(
         task=wire["task"],
         tier=wire["tier"],
@@ -156,6 +157,7 @@ def task_from_wire(wire: Mapping[str, Any]) -> TaskReport:
         ),
         price=Price(price["input"], price["output"], price["as_of"]) if price else None,
         results=None if wire["results"] is None else tuple(_result_from_wire(result) for result in wire["results"]),
+        judged=Counts(judged["correct"], judged["wrong"], judged["errors"]) if judged else None,
     )
 
 

@@ -51,7 +51,10 @@ class PairedReport:
 
 @dataclass(frozen=True)
 class TaskReport:
-    """One task, judged or not: `results` is None where the gate did not run, and empty where nothing gates the task."""
+    """One task, judged or not: `results` is None where the gate did not run, and empty where nothing gates the task.
+
+    `judged` are the counts that the verdict rests on: those of `results`, with identical requests counted once.
+    """
 
     task: str
     tier: str
@@ -66,6 +69,7 @@ class TaskReport:
     paired: PairedReport | None
     price: Price | None
     results: tuple[CaseResult, ...] | None
+    judged: Counts | None
 
     @property
     def fails_build(self) -> bool:

@@ -14,7 +14,7 @@ from ..registry.changes import TIER_CHANGES, Change
 from .model import RunReport, TaskReport
 from .numbers import interval, percent, points, usd
 
-__all__ = ["Line", "Tone", "render"]
+__all__ = ["Line", "Tone", "printable", "render"]
 
 MOST_CASES = 10
 SHORTEST_VALUE = 24
@@ -80,10 +80,10 @@ def _stacked(task: TaskReport, row: tuple[str, ...]) -> Iterator[Line]:
 
 
 def _row(task: TaskReport) -> tuple[str, ...]:
-    counts, paired, limit = task.counts, task.paired, task.policy.max_error
+    counts, judged, paired, limit = task.counts, task.judged, task.paired, task.policy.max_error
     rate = bounds = ""
-    if counts is not None and counts.error_rate is not None and counts.bounds is not None:
-        rate, bounds = percent(counts.error_rate, limit), interval(counts.bounds, limit)
+    if judged is not None and judged.error_rate is not None and judged.bounds is not None:
+        rate, bounds = percent(judged.error_rate, limit), interval(judged.bounds, limit)
     tier = f"{task.change.old} -> {task.change.new}" if task.change else task.tier
     cost = usd(task.usd_per_1000_calls)
     if paired is not None and task.change is not None:
@@ -142,7 +142,7 @@ def _details(task: TaskReport, width: int) -> Iterator[Line]:
     yield Line("")
     yield Line(head, _tone(task), bold=True)
     for reason in task.reasons:
-        yield Line(f"  {reason}")
+        yield Line(f"  {printable(reason)}")
     if task.paired is not None and task.change is not None:
         yield Line(f"  {_comparison(task)}")
     if task.most_recordings > 1:
@@ -178,23 +178,21 @@ def _case(result: CaseResult, width: int) -> str:
     kind = result.kind.value if result.kind else ""
     head = f"{result.case}  {kind}"
     if result.outcome is Outcome.ERROR:
-        return f"{head}  {_printable(result.detail)}"
+        return f"{head}  {printable(result.detail)}"
     room = max(width - len(head) - len("  expected   got "), SHORTEST_VALUE)
     expected = "-" if result.expected is ABSENT else _short(result.expected, room // 2)
     text = f"{head}  expected {expected}  got {_short(result.output, room // 2)}"
     return (
-        text
-        if result.kind is None or result.kind.value == "mismatch"
-        else f"{text}  ({_printable(result.detail)[:80]})"
+        text if result.kind is None or result.kind.value == "mismatch" else f"{text}  ({printable(result.detail)[:80]})"
     )
 
 
 def _short(value: object, room: int) -> str:
-    text = _printable(strict_json.compact(value))
+    text = printable(strict_json.compact(value))
     return text if len(text) <= room else text[: max(room - 3, 1)] + "..."
 
 
-def _printable(text: str) -> str:
+def printable(text: str) -> str:
     """No control characters, no lone surrogates: a model's answer must not steer a terminal or break its encoding."""
     shown = (c if c.isprintable() else c.encode("unicode_escape", "backslashreplace").decode() for c in text)
     return "".join(shown)

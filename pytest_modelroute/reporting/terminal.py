@@ -56,7 +56,8 @@ def render(report: RunReport, width: int, verbosity: int) -> Iterator[Line]:
 
 
 def _noteworthy(task: TaskReport) -> bool:
-    return task.fails_build or task.verdict in (Verdict.INCONCLUSIVE, Verdict.NOT_EVALUATED)
+    left_out = task.strict and task.verdict is Verdict.NOT_EVALUATED
+    return left_out or task.fails_build or task.verdict is Verdict.INCONCLUSIVE
 
 
 def _table(tasks: list[TaskReport], width: int) -> Iterator[Line]:

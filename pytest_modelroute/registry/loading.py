@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import errno
-import ipaddress
-import itertools
 from collections.abc import Callable, Mapping
 from pathlib import PurePosixPath
 from typing import Any, TypeVar
-from urllib.parse import urlsplit
 
 from .. import strict_json
 from ..errors import InputError, Place, did_you_mean
@@ -22,7 +19,6 @@ from .model import (
     GatePolicy,
     OutputFormat,
     OutputPolicy,
-    Price,
     Prompt,
     Registry,
     Rule,
@@ -30,10 +26,10 @@ from .model import (
     ScorePolicy,
     ScorerKind,
     Task,
-    Tier,
     merged,
 )
 from .prompts import read_builder, read_template
+from .tiers import price_warnings, read_tiers
 
 __all__ = ["load_registry"]
 
@@ -68,18 +64,8 @@ class _Loader:
         self._read: dict[PurePosixPath, Any] = {}
 
     def registry(self) -> Registry:
-        tiers = tuple(self._tier(index, raw) for index, raw in enumerate(self._value["tiers"]))
+        tiers = read_tiers(self._document)
         names = [tier.name for tier in tiers]
-        for index, name in enumerate(names):
-            if name in names[:index]:
-                place = self._document.place("tiers", index, "name")
-                raise InputError(f"two tiers are called '{name}'", place=place, valid="a name of its own for each tier")
-        for index, tier in enumerate(tiers):
-            for other in tiers[:index]:
-                if (other.provider, other.model) == (tier.provider, tier.model) and other.endpoint != tier.endpoint:
-                    what = f"'{other.name}' and '{tier.name}' serve one model from two addresses"
-                    valid = "one address for each model: recordings are kept by model"
-                    raise InputError(what, place=self._document.place("tiers", index), valid=valid)
         self._check_tier(self._value["default_tier"], names, "default_tier")
         tasks = {name: self._task(name, raw, names) for name, raw in (self._value.get("tasks") or {}).items()}
         return Registry(
@@ -90,34 +76,9 @@ class _Loader:
             tasks=tasks,
             cassettes=self._inside(self._value.get("cassettes", "cassettes"), "cassettes"),
             acknowledged=tuple(self._acknowledged()),
-            warnings=tuple(self._price_warnings(tiers)),
+            warnings=price_warnings(tiers, self._document),
             default_tier_place=self._document.place("default_tier"),
             tiers_place=self._document.place("tiers"),
-        )
-
-    def _tier(self, index: int, raw: Mapping[str, Any]) -> Tier:
-        price = raw.get("price")
-        base_url = raw.get("base_url")
-        if base_url is not None and not _has_host(base_url):
-            raise InputError(
-                f"tiers.{index}.base_url: '{base_url}' is not an address",
-                place=self._document.place("tiers", index, "base_url"),
-                valid="http://HOST:PORT or https://HOST",
-            )
-        if base_url is not None and not _is_loopback(base_url) and "api_key_env" not in raw:
-            raise InputError(
-                f"tiers.{index}: {base_url} is not on this machine, and no key is named for it",
-                place=self._document.place("tiers", index, "base_url"),
-                valid="`api_key_env: NAME` beside it: a key never goes to another host by default",
-            )
-        return Tier(
-            name=raw["name"],
-            model=raw["model"],
-            provider=raw.get("provider", "anthropic"),
-            price=Price(price.get("input"), price.get("output"), price.get("as_of")) if price else None,
-            base_url=base_url,
-            api_key_env=raw.get("api_key_env"),
-            request=raw.get("request", {}),
         )
 
     def _task(self, name: str, raw: Mapping[str, Any], tiers: list[str]) -> Task:
@@ -239,32 +200,3 @@ class _Loader:
             )
             for index, raw in enumerate(self._value.get("acknowledged") or [])
         ]
-
-    def _price_warnings(self, tiers: tuple[Tier, ...]) -> list[str]:
-        warnings = []
-        for side in ("input", "output"):
-            priced = [(index, tier, getattr(tier.price, side, None)) for index, tier in enumerate(tiers)]
-            known = [(index, tier, price) for index, tier, price in priced if price is not None]
-            for (_, cheap, below), (index, dear, above) in itertools.pairwise(known):
-                if below > above:
-                    warnings.append(
-                        f"{self._document.place('tiers', index)}: tiers stand cheapest first, but '{dear.name}' costs"
-                        f" {above:g} USD per million {side} tokens and '{cheap.name}' before it {below:g}"
-                    )
-        return warnings
-
-
-def _has_host(url: str) -> bool:
-    try:
-        parts = urlsplit(url)
-        return bool(parts.hostname) and (parts.port is None or parts.port > 0)
-    except ValueError:  # of brackets or ports that are none
-        return False
-
-
-def _is_loopback(url: str) -> bool:
-    host = urlsplit(url).hostname or ""
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost" or host.endswith(".localhost")

@@ -6,14 +6,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from ..errors import ErrorKind, InputError
-from ..evaluation.costs import usd_per_1000_calls
 from ..evaluation.evaluate import CaseResult, Evaluation, Outcome, Play
 from ..evaluation.project import Baseline, Project
 from ..judgement.gate import Counts, Decision, Verdict, judge
 from ..registry.base import Commit
 from ..registry.changes import TIER_CHANGES, Change, ChangeKind
 from ..registry.model import Task, Tier
-from .model import PairedReport, RunReport, TaskReport, TierChange, count_outcomes
+from .model import PairedReport, RunReport, TaskReport, TierChange
+from .pairing import distinct_counts, paired_report
 from .wording import reason
 
 __all__ = ["Assessment", "Comparison"]
@@ -131,7 +131,7 @@ class Assessment:
             return self._report(task, Verdict.FAIL, (what,), way_out, ())
         evaluation = self.evaluations[name]
         results = evaluation.results()
-        distinct = _distinct(evaluation.keys, results)
+        distinct = distinct_counts(evaluation.keys, results)
         decision = judge(distinct, task.gate, self._base_counts(name, evaluation, results))
         reasons = [reason(finding) for finding in decision.findings]
         if distinct.cases < len(results):
@@ -151,7 +151,7 @@ class Assessment:
         if baseline is None or name not in baseline.shared or name not in self.comparison.strict:
             return None
         chosen = [index for index, result in enumerate(results) if result.case in baseline.shared[name]]
-        return _distinct([evaluation.keys[index] for index in chosen], tuple(results[index] for index in chosen))
+        return distinct_counts([evaluation.keys[index] for index in chosen], tuple(results[index] for index in chosen))
 
     def _way_out(
         self, task: Task, decision: Decision, change: Change | None, results: tuple[CaseResult, ...]
@@ -223,28 +223,7 @@ class Assessment:
             return None
         if evaluation is None or not evaluation.recorded():
             return None
-        before = {result.case: result for result in evaluation.results() if result.outcome is not Outcome.ERROR}
-        # Identical requests are one observation here too.
-        distinct = dict(zip(reversed(self.evaluations[task.name].keys), reversed(results), strict=True)).values()
-        pairs = [
-            (result, before[result.case])
-            for result in reversed(distinct)
-            if result.case in before and result.outcome is not Outcome.ERROR
-        ]
-        if not pairs:
-            return None
-        return PairedReport(
-            tier=evaluation.tier.name,
-            cases=len(pairs),
-            wrong=sum(old.outcome is Outcome.WRONG for _, old in pairs),
-            broke=tuple(
-                new.case for new, old in pairs if (new.outcome, old.outcome) == (Outcome.WRONG, Outcome.CORRECT)
-            ),
-            fixed=tuple(
-                new.case for new, old in pairs if (new.outcome, old.outcome) == (Outcome.CORRECT, Outcome.WRONG)
-            ),
-            usd_per_1000_calls=usd_per_1000_calls([old.usage for _, old in pairs], evaluation.tier.price),
-        )
+        return paired_report(evaluation, self.evaluations[task.name].keys, results)
 
     def _baseline_evaluation(self, task: Task) -> Evaluation | None:
         registry, baseline = self.project.registry, self.comparison.baseline
@@ -257,14 +236,3 @@ class Assessment:
                 return Evaluation(material, tier, baseline.recordings, "", self._play)
         dearer = self._dearer(task)
         return self._evaluation(task.name, dearer) if dearer else None
-
-
-def _distinct(keys: tuple[str, ...] | list[str], results: tuple[CaseResult, ...]) -> Counts:
-    """Outcomes with identical requests counted once, as the worst of theirs: they are one observation."""
-    severity = (Outcome.CORRECT, Outcome.WRONG, Outcome.ERROR)
-    worst: dict[str, CaseResult] = {}
-    for key, result in zip(keys, results, strict=True):
-        known = worst.get(key)
-        if known is None or severity.index(result.outcome) > severity.index(known.outcome):
-            worst[key] = result
-    return count_outcomes(tuple(worst.values()))

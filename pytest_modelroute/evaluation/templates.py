@@ -15,6 +15,8 @@ from ..registry.prompts import is_directive
 
 __all__ = ["TemplateFault", "compile_prompt", "resolve_pointer"]
 
+MARKS = ("{{", "{%", "{#")  # a lone brace, as in JSON, begins no template
+
 _INDEX = re.compile("0|[1-9][0-9]{0,17}")
 
 Render = Callable[[Mapping[str, Any]], Any]
@@ -71,7 +73,7 @@ class _Compiler:
         if isinstance(value, list):
             items = [self.compile(child, f"{where}[{index}]") for index, child in enumerate(value)]
             return lambda data: [render(data) for render in items]
-        if isinstance(value, str) and "{" in value:
+        if isinstance(value, str) and any(mark in value for mark in MARKS):
             return self._template(value, where)
         return lambda data: value
 

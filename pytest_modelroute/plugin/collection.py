@@ -81,20 +81,28 @@ class Collector:
         hook = item.hook
         nodeid, location = item.nodeid, item.location
         hook.pytest_runtest_logstart(nodeid=nodeid, location=location)
-        hook.pytest_runtest_logreport(report=_passed(item, "setup"))
+        hook.pytest_runtest_logreport(report=_passed(nodeid, location, "setup"))
         start = time.time()
         clock = time.perf_counter()
-        printed = io.StringIO()
-        with contextlib.redirect_stdout(printed) if self._captures else contextlib.nullcontext():
-            item.runtest()  # a scorer of the team's may print
+        printed = self._run(item)
         duration = time.perf_counter() - clock
         report = item.call_report(start, start + duration, duration)
-        if printed.tell():
-            report.sections.append(("Captured stdout call", printed.getvalue()))
+        if printed:
+            report.sections.append(("Captured stdout call", printed))
         hook.pytest_runtest_logreport(report=report)
-        hook.pytest_runtest_logreport(report=_passed(item, "teardown"))
+        hook.pytest_runtest_logreport(report=_passed(nodeid, location, "teardown"))
         hook.pytest_runtest_logfinish(nodeid=nodeid, location=location)
         return True
+
+    def _run(self, item: CaseItem | GateItem) -> str:
+        """Run an item and give what the team's own scorer printed."""
+        if not self._captures or not self._assessment.runs_own_code(item.task):
+            item.runtest()
+            return ""
+        printed = io.StringIO()
+        with contextlib.redirect_stdout(printed):
+            item.runtest()
+        return printed.getvalue()
 
     def pytest_runtest_makereport(self, item: pytest.Item, call: pytest.CallInfo[None]) -> pytest.TestReport | None:
         """The same report where another plugin runs the stock protocol."""
@@ -246,5 +254,7 @@ class GateCrash:
         return self.message
 
 
-def _passed(item: _ModelrouteItem, when: Literal["setup", "teardown"]) -> pytest.TestReport:
-    return pytest.TestReport(item.nodeid, item.location, KEYWORDS, "passed", None, when, (), 0.0, 0.0, 0.0)
+def _passed(
+    nodeid: str, location: tuple[str, int | None, str], when: Literal["setup", "teardown"]
+) -> pytest.TestReport:
+    return pytest.TestReport(nodeid, location, KEYWORDS, "passed", None, when, (), 0.0, 0.0, 0.0)

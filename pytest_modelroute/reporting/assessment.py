@@ -11,7 +11,7 @@ from ..evaluation.project import Baseline, Project
 from ..judgement.gate import Counts, Decision, Verdict, judge
 from ..registry.base import Commit
 from ..registry.changes import TIER_CHANGES, Change, ChangeKind
-from ..registry.model import Task, Tier
+from ..registry.model import ScorerKind, Task, Tier
 from .model import PairedReport, RunReport, TaskReport, TierChange
 from .pairing import distinct_counts, paired_report
 from .wording import reason
@@ -52,6 +52,10 @@ class Assessment:
     def close(self) -> None:
         """Close the cassettes."""
         self.project.recordings.close()
+
+    def runs_own_code(self, name: str) -> bool:
+        """Whether the task is scored by a function of the team's."""
+        return self.project.registry.tasks[name].score.kind is ScorerKind.PYTHON
 
     def gates(self) -> list[str]:
         """The tasks that have a gate: all gated ones, and an ungated one that moves to a tier that may be worse."""

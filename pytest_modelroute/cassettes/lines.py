@@ -126,10 +126,11 @@ def _split(headers: Mapping[str, Any]) -> tuple[dict[str, str], dict[str, list[s
     others: dict[str, list[str]] = {}
     for name, values in headers.items():
         texts = [values] if isinstance(values, str) else values
-        if not isinstance(texts, list) or not all(isinstance(text, str) for text in texts):
+        if type(texts) is not list or [True for text in texts if not isinstance(text, str)]:
             raise ValueError(f"the header {name} is not text")
-        if name.lower().startswith(_OWN):
-            own[name.lower().removeprefix(_OWN)] = texts[0]
+        lower = name.lower()
+        if lower.startswith(_OWN):
+            own[lower[len(_OWN) :]] = texts[0]
         else:
             others[name] = texts
     return own, others

@@ -85,13 +85,13 @@ def write_project(folder: Path, cases: int) -> None:
                 "usage": {"input_tokens": 80, "output_tokens": 12},
             }
         )
-        arguments = material.requests.arguments(case, tier)
+        arguments = material.asker.call(case, tier).arguments
         interactions.append(
             Interaction(
                 task="classify",
                 case=case.id,
                 sample=0,
-                key=material.key(case, tier),
+                key=material.asker.key(case, tier),
                 recorded_at="2026-11-21T12:00:00Z",
                 latency_ms=200,
                 recordings=1,

@@ -55,6 +55,7 @@ class ErrorKind(Enum):
     UNREADABLE = "unreadable"
     TRANSPORT = "transport"
     SCORER = "scorer"
+    CALL = "call"
 
 
 class UnobtainedAnswer(ModelrouteError):

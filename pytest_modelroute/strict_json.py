@@ -6,7 +6,7 @@ import json
 import math
 from typing import Any
 
-__all__ = ["compact", "parse", "parse_unique"]
+__all__ = ["compact", "parse", "parse_unique", "problem"]
 
 
 def _reject_constant(name: str) -> object:
@@ -50,6 +50,11 @@ def parse(text: str) -> Any:
 def parse_unique(text: str) -> Any:
     """Parse JSON text that a person wrote: a duplicate key is an error too. Raises ValueError."""
     return _decode(_UNIQUE_DECODER, text)
+
+
+def problem(error: ValueError) -> str:
+    """What `parse_unique` objects to, without the line: whoever reads a file names that as the file has it."""
+    return f"{error.msg} at column {error.colno}" if isinstance(error, json.JSONDecodeError) else str(error)
 
 
 def compact(value: object) -> str:

@@ -49,6 +49,7 @@ class MessagesServer:
     ) -> None:
         self.requests: list[dict[str, Any]] = []
         self.headers: list[dict[str, str]] = []
+        self.counted: list[dict[str, Any]] = []
         lock = threading.Lock()
         outer = self
 
@@ -57,11 +58,18 @@ class MessagesServer:
 
             def do_POST(self) -> None:
                 body = json.loads(self.rfile.read(int(self.headers["content-length"])))
+                if self.path.endswith("/count_tokens"):
+                    outer.counted.append(body)
+                    tokens = len(json.dumps(body["messages"])) // 4
+                    self._send(Reply(json.dumps({"input_tokens": tokens}).encode()))
+                    return
                 with lock:
                     outer.requests.append(body)
                     outer.headers.append(dict(self.headers))
                     number = len(outer.requests)
-                reply = respond(body, number)
+                self._send(respond(body, number))
+
+            def _send(self, reply: Reply) -> None:
                 data = gzip.compress(reply.body) if compress else reply.body
                 self.send_response(reply.status)
                 headers = {

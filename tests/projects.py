@@ -127,7 +127,7 @@ class Project:
     def cassette(self, task: str, tier: str) -> Path:
         return self.folder / f"cassettes/{task}/{tier}-1.yaml"
 
-    def pytest(self, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    def pytest(self, *arguments: str, folder: str = ".", **environment: str) -> subprocess.CompletedProcess[str]:
         """Run pytest in a process of its own, without CI's variables, with this plugin and those the options need.
 
         Loading only these halves the time of a run; the tests of the example run as installed, with all plugins.
@@ -137,7 +137,7 @@ class Project:
             plugins += names if any(each.startswith(option) for each in arguments) else ()
         return subprocess.run(
             [sys.executable, "-m", "pytest", *(f"-p{plugin}" for plugin in plugins), *arguments],
-            cwd=self.folder,
+            cwd=self.folder / folder,
             env={**clean_environment(), "COLUMNS": "120", "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", **environment},
             capture_output=True,
             text=True,

@@ -29,6 +29,19 @@ def test_the_one_line_change_to_a_bad_tier_is_red_and_says_what_it_broke(reposit
     assert "0.120 -> 0.0300" in done.stdout
 
 
+def test_a_swapped_model_is_put_back_at_the_tier_s_line(repository: Project) -> None:
+    repository.replace("name: large, model: large-1", "name: large, model: nano-1")
+    cassettes = repository.folder / "cassettes"
+    (cassettes / "reply/nano-1.yaml").unlink()
+    read = report(repository, "--modelroute-base=main", status=1)
+    assert task(read, "classify")["way_out"] == "put `model: large-1` back at modelroute.yaml:5"
+    draft = task(read, "draft_email")
+    assert draft["reasons"] == [
+        "large swapped from large-1 to nano-1, and no golden dataset with a prompt tells whether it works"
+    ]
+    assert draft["way_out"] == "put `model: large-1` back at modelroute.yaml:5, or add `golden:` and `prompt:`"
+
+
 def test_the_one_line_change_to_a_good_tier_is_green(repository: Project) -> None:
     repository.move("classify", "small")
     found = task(report(repository, "--modelroute-base=main", status=0), "classify")

@@ -70,11 +70,11 @@ KINDS: dict[str, tuple[str, list[tuple[str, str | None, Any, Any, str]]]] = {
     ),
     "another model under the tier": (
         edited(("model: h", "model: tiny")),
-        [("model_swap", "reply", "h", "tiny", "modelroute.yaml:15")],
+        [("model_swap", "reply", "h", "tiny", "modelroute.yaml:3")],
     ),
     "another address under the tier": (
         edited(("model: h", "model: h, base_url: 'http://127.0.0.1:1'")),
-        [("model_swap", "reply", None, "http://127.0.0.1:1", "modelroute.yaml:15")],
+        [("model_swap", "reply", None, "http://127.0.0.1:1", "modelroute.yaml:3")],
     ),
     "another argument of the task": (
         edited(("    prompt: p.yaml", "    prompt: p.yaml\n    request: {max_tokens: 8}")),
@@ -163,7 +163,7 @@ KINDS: dict[str, tuple[str, list[tuple[str, str | None, Any, Any, str]]]] = {
         edited(("name: haiku", "name: X"), ("name: sonnet", "name: haiku"), ("name: X", "name: sonnet")),
         [
             ("tiers_reordered", None, ["haiku", "sonnet", "opus"], ["sonnet", "haiku", "opus"], "modelroute.yaml:2"),
-            ("model_swap", "intent", "s", "h", "modelroute.yaml:11"),
+            ("model_swap", "intent", "s", "h", "modelroute.yaml:3"),
             (
                 "request_changed",
                 "intent",
@@ -171,7 +171,7 @@ KINDS: dict[str, tuple[str, list[tuple[str, str | None, Any, Any, str]]]] = {
                 {"extra_body": None},
                 "modelroute.yaml:10",
             ),
-            ("model_swap", "reply", "h", "s", "modelroute.yaml:15"),
+            ("model_swap", "reply", "h", "s", "modelroute.yaml:4"),
             ("request_changed", "reply", {"extra_body": None}, LOW, "modelroute.yaml:14"),
         ],
     ),
@@ -212,6 +212,39 @@ def test_each_kind_of_change_is_found_with_its_place(
     tmp_path: Path, head: str, wanted: list[tuple[str, str | None, Any, Any, str]]
 ) -> None:
     assert told(changes(tmp_path, head)) == wanted
+
+
+BLOCKS = BASE.replace(
+    "  - {name: haiku, model: h}\n", "  - name: haiku\n    model: h\n    base_url: http://localhost:1\n"
+)
+UNDOING = {
+    "a move": (INTENT, "    tier: haiku\n    golden", "put `tier: sonnet` back at modelroute.yaml:13"),
+    "a model": ("model: h\n", "model: tiny\n", "put `model: h` back at modelroute.yaml:4"),
+    "an address": ("localhost:1", "localhost:2", "put `base_url: http://localhost:1` back at modelroute.yaml:5"),
+    "no address": (
+        "    base_url: http://localhost:1\n",
+        "",
+        "put `base_url: http://localhost:1` back at modelroute.yaml:3",
+    ),
+    "both": (
+        "model: h\n    base_url: http://localhost:1",
+        "base_url: http://localhost:2\n    model: tiny",
+        "put `model: h` back at modelroute.yaml:5 and put `base_url: http://localhost:1` back at modelroute.yaml:4",
+    ),
+    "a first address": (
+        "model: s,",
+        "model: s, base_url: 'http://[::1]',",
+        "take `base_url: http://[::1]` out at modelroute.yaml:6",
+    ),
+}
+
+
+@pytest.mark.parametrize(("old", "new", "undoing"), UNDOING.values(), ids=UNDOING)
+def test_a_move_to_another_tier_or_model_says_which_edit_takes_it_back(
+    tmp_path: Path, old: str, new: str, undoing: str
+) -> None:
+    (found,) = changes(tmp_path, edited((old, new), text=BLOCKS), base=BLOCKS)
+    assert found.undoing == undoing
 
 
 PROMPT = ("prompt_changed", "intent", "p.yaml", "p.yaml", "modelroute.yaml:10")

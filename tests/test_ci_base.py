@@ -100,7 +100,23 @@ def test_the_base_is_the_one_that_the_ci_system_names(
         path = tmp_path / "event.json"
         path.write_text(json.dumps(event))
         environment = {**environment, "GITHUB_EVENT_PATH": str(path)}
-    assert base_from_ci(environment) == base
+    assert tuple(base_from_ci(environment)) == base
+
+
+def test_each_ref_comes_with_the_variable_that_names_it(tmp_path: Path) -> None:
+    path = tmp_path / "event.json"
+    path.write_text(json.dumps({"pull_request": {"base": {"sha": SHA}}}))
+    merged = {"GITHUB_SHA": "f" * 40, "GITHUB_REF": "refs/pull/7/merge", "GITHUB_EVENT_PATH": str(path)}
+    assert base_from_ci({**REQUEST, **merged, "GITHUB_BASE_REF": "main"}) == {
+        "f" * 40 + "^1": "GITHUB_SHA",
+        SHA: "GITHUB_EVENT_PATH",
+        "origin/main": "GITHUB_BASE_REF",
+    }
+    request = {"CI_MERGE_REQUEST_IID": "7", "CI_MERGE_REQUEST_TARGET_BRANCH_NAME": "main"}
+    assert base_from_ci({**GITLAB, **request, "CI_MERGE_REQUEST_DIFF_BASE_SHA": SHA}) == {
+        SHA: "CI_MERGE_REQUEST_DIFF_BASE_SHA",
+        "origin/main": "CI_MERGE_REQUEST_TARGET_BRANCH_NAME",
+    }
 
 
 BROKEN = {

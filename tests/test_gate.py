@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
 from pathlib import Path
 from typing import Any
 
@@ -42,7 +43,8 @@ def test_a_downgrade_beyond_the_threshold_fails_with_a_readable_reason(project: 
 classify: fail
   30 wrong of 120: 25 % (18.6-32.3 %), at most 8 % allowed
   against large on 120 cases: broke 27, fixed 0 (+22.5 points, 95 % bounds +16.9 to +29.3)
-    message-004  mismatch  expected {"label": "shipping"}  got {"label": "other", "confidence": 0.9}
+    broke: message-004, message-008, message-012, message-016, message-024, message-028, message-032, ... and 20 more
+    message-004  mismatch  label: expected "shipping", got "other"
 """
     assert expected in done.stdout
     assert "way out: keep `tier: large` at modelroute.yaml:11" in done.stdout
@@ -302,7 +304,7 @@ def test_a_crashed_scorer_is_an_error_of_its_cases(project: Project) -> None:
     assert found["verdict"] == "error"
     assert found["kinds"] == {"scorer": 40, "mismatch": 2}
     crashed = next(result for result in found["results"] if result["outcome"] == "error")
-    assert crashed["detail"] == "the scorer own:score raised RuntimeError: no such label"
+    assert crashed["detail"] == "the scorer own:score raised RuntimeError: no such label (own.py:4)"
 
 
 def test_a_run_without_the_switch_does_nothing(project: Project) -> None:
@@ -389,6 +391,102 @@ def test_ctrl_c_is_exit_status_2(project: Project) -> None:
     done = project.pytest("--modelroute")
     assert done.returncode == 2
     assert "INTERNALERROR" not in done.stdout
+
+
+@pytest.mark.parametrize(
+    "selection",
+    [["--deselect", "modelroute.yaml::classify::gate"], ["modelroute.yaml::reply"]],
+    ids=" ".join,
+)
+def test_a_tried_gate_that_is_left_out_by_name_fails_the_session(project: Project, selection: list[str]) -> None:
+    done = project.pytest("--modelroute", "--modelroute-try=classify=small", *selection)
+    assert done.returncode == 1, done.stdout
+    assert "classify: not evaluated\n  small is tried for it and its gate did not run: the session fails" in done.stdout
+
+
+def test_a_tried_gate_that_a_selection_drops_runs_all_the_same(project: Project) -> None:
+    done = project.pytest("--modelroute", "--modelroute-try=classify=nano", "-k", "message-001")
+    assert done.returncode == 1
+    assert "1 failed, 1 passed" in done.stdout
+    assert project.pytest("--modelroute", "--modelroute-try=classify=small", "-k", "message-001").returncode == 0
+
+
+RECORD = "--modelroute-record=new_episodes"
+
+
+def test_the_command_to_record_works_where_it_was_printed(project: Project) -> None:
+    damage(project, "all of it deleted")
+    (project.folder / "below").mkdir()
+    for folder, arguments, command in (
+        (".", [], f'{RECORD} "modelroute.yaml::classify"'),
+        ("below", [], f'{RECORD} "../modelroute.yaml::classify"'),
+        (
+            "below",
+            ["--modelroute-registry=modelroute.yaml"],
+            f'--modelroute-registry=modelroute.yaml {RECORD} "../modelroute.yaml::classify"',
+        ),
+        (
+            ".",
+            ["-o", "modelroute_registry=modelroute.yaml", "--modelroute-try=classify=nano"],
+            None,
+        ),
+    ):
+        done = project.pytest("--modelroute", *arguments, folder=folder)
+        if command is None:
+            assert "way out: keep `tier: large` at modelroute.yaml:11" in done.stdout
+        else:
+            assert f"way out: pytest --modelroute {command}\n" in done.stdout
+            # Up to the recording itself, which needs a server: the node id is found.
+            pasted = shlex.split(command.replace(RECORD, "--collect-only"))
+            assert project.pytest("--modelroute", *pasted, "-q", folder=folder).returncode == 0
+
+
+def test_a_registry_that_is_not_the_default_stands_in_the_command(project: Project) -> None:
+    damage(project, "all of it deleted")
+    project.registry.rename(project.folder / "my routes.yaml")
+    project.replace("[pytest]", "[pytest]\nmodelroute_registry = my routes.yaml", "pytest.ini")
+    done = project.pytest("--modelroute")
+    command = f"pytest --modelroute --modelroute-registry='my routes.yaml' {RECORD} \"my routes.yaml::classify\""
+    assert f"way out: {command}\n" in done.stdout
+
+
+def test_the_short_summary_of_a_parallel_run_names_the_reason_too(project: Project) -> None:
+    done = project.pytest("--modelroute", "--modelroute-try=classify=nano", "-n", "2", "--junitxml=junit.xml")
+    reason = "30 wrong of 120: 25 % (18.6-32.3 %), at most 8 % allowed"
+    assert f"FAILED modelroute.yaml::classify::gate - {reason}\n" in done.stdout
+    assert f'message="{reason}"' in (project.folder / "junit.xml").read_text()
+
+
+def test_a_configuration_that_can_never_be_right_is_no_verdict(project: Project) -> None:
+    project.replace("format: json, schema: schemas/classify.json, confidence: /confidence", "format: text")
+    done = project.pytest("--modelroute")
+    assert done.returncode == 4
+    assert "modelroute.yaml:15: 'kind: fields' scores fields, and the output is a text, which has none" in done.stderr
+    project.replace("output: {format: text}", "output: {format: json}")
+    project.replace("{kind: fields, fields: [label]}", "{kind: exact, field: lable}")
+    done = project.pytest("--modelroute")
+    assert done.returncode == 4
+    told = "'expected' has no 'lable', which is scored: did you mean 'label'? one of label"
+    assert f"golden/classify.jsonl:1: case 'message-001': {told}" in done.stderr
+
+
+def test_a_half_gated_task_is_a_warning_that_quiet_runs_show_too(project: Project) -> None:
+    project.replace("    prompt: prompts/reply.yaml\n", "")
+    done = project.pytest("--modelroute", "-q")
+    assert done.returncode == 0, done.stdout
+    assert (
+        "warning: modelroute.yaml:18: reply has a golden dataset without a prompt: the task is not gated" in done.stdout
+    )
+
+
+@pytest.mark.parametrize("columns", ["60", "120"])
+def test_a_task_without_any_answer_has_no_rate(project: Project, columns: str) -> None:
+    damage(project, "all of it deleted")
+    done = project.pytest("--modelroute", "modelroute.yaml::classify", COLUMNS=columns)
+    if columns == "60":
+        assert "  0 of 120 wrong, 120 errors, -, limit 8 %\n" in done.stdout
+    else:
+        assert re.search(r"^classify +large +0 of 120, 120 errors  - +8 %", done.stdout, re.MULTILINE)
 
 
 @pytest.mark.parametrize("columns", ["40", "80", "200"])

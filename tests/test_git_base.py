@@ -113,6 +113,15 @@ def test_an_unknown_ref_says_how_to_fetch_it(repository: Path, ref: str, branch:
     )
 
 
+def test_a_ref_that_the_ci_named_is_told_as_the_ci_s(repository: Path) -> None:
+    with pytest.raises(InputError) as caught:
+        merge_base(repository, ["origin/main"], {"origin/main": "GITHUB_BASE_REF"})
+    assert str(caught.value) == (
+        "GITHUB_BASE_REF names the base: git knows no commit 'origin/main'\n"
+        "  valid: a branch, tag or commit\n  fix: git fetch origin main"
+    )
+
+
 def test_a_history_of_its_own_is_no_base(repository: Path) -> None:
     git(repository, "checkout", "-q", "--orphan", "other")
     commit(repository, a_txt="other")

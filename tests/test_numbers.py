@@ -195,6 +195,10 @@ CERTIFIED = GatePolicy(0.08, Rule.CERTIFIED, 100)
             judge(Counts(90, 6, 4), OBSERVED).findings[0],
             "4 of 100 cases have no answer that could be scored",
         ),
+        (
+            judge(Counts(0, 0, 1), OBSERVED).findings[0],
+            "1 of 1 case has no answer that could be scored",
+        ),
     ],
     ids=lambda value: value.kind.value if isinstance(value, Finding) else "",
 )

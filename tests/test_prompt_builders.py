@@ -144,7 +144,13 @@ FAULTS = {
     ),
     "forgets messages": (
         "def build(input): return {'max_tokens': 1}",
-        "modelroute.yaml:7: task 't': the argument 'messages' is missing\n  fix: set messages in the prompt",
+        "modelroute.yaml:7: task 't': the argument 'messages' is missing: the prompt has max_tokens\n"
+        "  fix: set messages in the prompt",
+    ),
+    "misspells messages": (
+        "def build(input): return {'max_tokens': 1, 'mesages': []}",
+        "modelroute.yaml:7: task 't': the argument 'messages' is missing: the prompt has max_tokens, mesages\n"
+        "  fix: rename 'mesages' to 'messages'",
     ),
     "gives a body that is none": (
         f"def build(input): return {{**{FULL}, 'extra_body': [1]}}",
@@ -198,7 +204,7 @@ def test_a_missing_variable_names_the_case_in_the_golden_set_and_the_place_in_th
     with pytest.raises(InputError) as caught:
         from_file(tmp_path, "max_tokens: 1\nmessages: [{role: user, content: '{{ input.txet }}'}]\n", text="hi")
     assert str(caught.value) == (
-        "g.jsonl:3: case 'c': p.yaml: messages[0].content: 'dict object' has no attribute 'txet'"
+        "g.jsonl:3: case 'c': p.yaml:2: messages[0].content: 'input' has no 'txet': did you mean 'text'? one of text"
     )
 
 

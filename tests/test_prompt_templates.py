@@ -107,18 +107,25 @@ ESCAPES = [
 @pytest.mark.parametrize("template", ESCAPES)
 def test_the_sandbox_lets_nothing_out_and_changes_nothing(tmp_path: Path, template: str) -> None:
     before = json.dumps(INPUT)
-    assert fault(tmp_path, template).startswith("p.yaml: system: ")
+    assert fault(tmp_path, template).startswith("p.yaml:1: system: ")
     assert json.dumps(INPUT) == before
 
 
-UNPRINTABLE = "p.yaml: system: a {} cannot be printed; call it, or add `| list`"
+UNPRINTABLE = "p.yaml:1: system: a {} cannot be printed; call it, or add `| list`"
 FAULTS = {
-    "{{ input.txet }}": "p.yaml: system: 'dict object' has no attribute 'txet'",
-    "{{ nope }}": "p.yaml: system: 'nope' is undefined",
-    "{{ input.none.text }}": "p.yaml: system: 'None' has no attribute 'text'",
-    "{{ input.list[5] }}": "p.yaml: system: list object has no element 5",
-    "{{ ''.__class__ }}": "p.yaml: system: access to attribute '__class__' of 'str' object is unsafe.",
-    "{{ 1 / 0 }}": "p.yaml: system: division by zero",
+    "{{ input.txet }}": "p.yaml:1: system: 'input' has no 'txet': did you mean 'text'? "
+    "one of text, items, list, none, half, messages, a/b, picture",
+    "{{ input['zzz'] }}": "p.yaml:1: system: 'input' has no 'zzz': "
+    "one of text, items, list, none, half, messages, a/b, picture",
+    "{{ input.messages[0].rule }}": "p.yaml:1: system: the mapping has no 'rule': "
+    "did you mean 'role'? one of role, content",
+    "{{ text }}": "p.yaml:1: system: 'text' is undefined: did you mean 'input.text'?",
+    "{{ txt | upper }}": "p.yaml:1: system: 'txt' is undefined: did you mean 'input.text'?",
+    "{{ nope }}": "p.yaml:1: system: 'nope' is undefined",
+    "{{ input.none.text }}": "p.yaml:1: system: 'None' has no attribute 'text'",
+    "{{ input.list[5] }}": "p.yaml:1: system: list object has no element 5",
+    "{{ ''.__class__ }}": "p.yaml:1: system: access to attribute '__class__' of 'str' object is unsafe.",
+    "{{ 1 / 0 }}": "p.yaml:1: system: division by zero",
     "{{ input.keys }}": UNPRINTABLE.format("builtin_function_or_method"),
     "{{ input.list | map('upper') }}": UNPRINTABLE.format("generator"),
     "{{ range }}": UNPRINTABLE.format("function"),
@@ -131,11 +138,11 @@ def test_what_cannot_be_rendered_names_the_place_in_the_prompt(tmp_path: Path, t
     assert fault(tmp_path, template) == told
 
 
-def test_a_fault_deep_in_the_prompt_names_its_path(tmp_path: Path) -> None:
+def test_a_fault_deep_in_the_prompt_names_its_path_and_line(tmp_path: Path) -> None:
     prompt = "system: fine\nmessages:\n  - {content: hi}\n  - {content: [{type: text, text: '{{ x }}'}]}\n"
     with pytest.raises(TemplateFault) as caught:
         render(tmp_path, prompt)
-    assert str(caught.value) == "p.yaml: messages[1].content[0].text: 'x' is undefined"
+    assert str(caught.value) == "p.yaml:4: messages[1].content[0].text: 'x' is undefined"
 
 
 BROKEN = {
@@ -153,12 +160,12 @@ BROKEN = {
 def test_a_template_that_does_not_parse_is_an_input_error(tmp_path: Path, template: str, told: str) -> None:
     with pytest.raises(InputError) as caught:
         text(tmp_path, template)
-    assert str(caught.value) == f"p.yaml: system: broken template: {told}"
+    assert str(caught.value) == f"p.yaml:1: system: broken template: {told}"
 
 
 @pytest.mark.parametrize("template", ["{{ " + "9" * 5000 + " }}", "{{ " + "(" * 500 + "1" + ")" * 500 + " }}"])
 def test_a_template_that_jinja2_chokes_on_is_an_input_error(tmp_path: Path, template: str) -> None:
-    with pytest.raises(InputError, match=r"^p\.yaml: system: broken template: "):
+    with pytest.raises(InputError, match=r"^p\.yaml:1: system: broken template: "):
         text(tmp_path, template)
 
 
@@ -215,7 +222,7 @@ def test_a_pointer_takes_structure_from_the_input(tmp_path: Path, pointer: str, 
 def test_a_pointer_to_nothing_names_the_place_and_the_pointer(tmp_path: Path, pointer: str) -> None:
     with pytest.raises(TemplateFault) as caught:
         render(tmp_path, json.dumps({"messages": [{"$input": pointer}]}))
-    assert str(caught.value) == f"p.yaml: messages[0]: the input has no {pointer}"
+    assert str(caught.value) == f"p.yaml:1: messages[0]: the input has no {pointer}"
 
 
 @settings(derandomize=True, deadline=None, max_examples=100)
@@ -259,7 +266,7 @@ def test_a_file_that_the_input_names_must_be_there_and_inside_rootdir(tmp_path: 
     lfs = b"version https://git-lfs.github.com/spec/v1\n"
     with pytest.raises(TemplateFault) as caught:
         render(tmp_path, "image: {$file: '{{ input.picture }}'}\n", {"picture": name}, x_png=PNG, lfs_png=lfs)
-    assert str(caught.value) == f"p.yaml: image: $file: {told}"
+    assert str(caught.value) == f"p.yaml:1: image: $file: {told}"
 
 
 def test_a_link_that_the_input_names_must_not_leave_rootdir(tmp_path: Path) -> None:
@@ -269,7 +276,7 @@ def test_a_link_that_the_input_names_must_not_leave_rootdir(tmp_path: Path) -> N
     (root / "link").symlink_to(tmp_path / "secret")
     with pytest.raises(TemplateFault) as caught:
         render(root, "system: {$file: '{{ input.picture }}'}\n", {"picture": "link"})
-    assert str(caught.value) == f"p.yaml: system: $file: link is a link that leaves {root}"
+    assert str(caught.value) == f"p.yaml:1: system: $file: link is a link that leaves {root}"
 
 
 def test_files_are_relative_to_the_registry_wherever_the_prompt_lies(tmp_path: Path) -> None:

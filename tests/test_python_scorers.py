@@ -91,7 +91,17 @@ def test_a_scorer_that_fails_is_an_error_and_never_a_wrong_answer(make: Make, bo
         scorer.score("x", "y", {})
     assert caught.value.kind is ErrorKind.SCORER
     module = scorer._reference  # type: ignore[attr-defined]
-    assert caught.value.detail == f"the scorer {module} {told}"
+    where = f" ({module.partition(':')[0]}.py:2)" if told.startswith("raised") else ""
+    assert caught.value.detail == f"the scorer {module} {told}{where}"
+
+
+def test_a_scorer_that_raises_is_told_with_the_innermost_line_of_its_own_file(make: Make) -> None:
+    source = (
+        "import json\ndef read(text):\n    return json.loads(text)\nclass Score:\n    def __call__(self, output):\n"
+    )
+    scorer = make(source + "        return read(output)\nscore = Score()")
+    with pytest.raises(UnobtainedAnswer, match=r"raised JSONDecodeError: .+ \(\w+\.py:3\)$"):
+        scorer.score("x", "y", {})
 
 
 def test_a_scorer_that_returns_a_coroutine_is_an_error_that_leaves_nothing_behind(make: Make) -> None:
@@ -141,14 +151,18 @@ def test_a_scorer_that_changes_its_arguments_changes_no_one_elses(make: Make) ->
     assert (output, expected, given) == ({"a": [1]}, [3, 1], {"turns": [1]})
 
 
-NAMES = "  valid: def score(output, expected, input): ... or some of these names"
+NAMES = "  valid: def function(output, expected, input): ... or some of these names"
+PARAMETER = "modelroute.yaml:9: python: MODULE:score cannot be called: parameter"
 CANNOT = "modelroute.yaml:9: python: MODULE:score cannot be called as a scorer"
 IMPORT = "  valid: module:function, found from the registry's folder or rootdir"
 UNUSABLE = {
-    "another name": ("def score(answer): ...", f"{CANNOT}: parameter 'answer'\n{NAMES}"),
-    "one name too many": ("def score(output, expected, case): ...", f"{CANNOT}: parameter 'case'\n{NAMES}"),
-    "positions only": ("def score(output, /): ...", f"{CANNOT}: parameter 'output'\n{NAMES}"),
-    "async": ("async def score(output): ...", f"{CANNOT}: it is async\n{NAMES}"),
+    "another name": ("def score(answer): ...", f"{PARAMETER} 'answer'\n{NAMES}"),
+    "one name too many": ("def score(output, expected, case): ...", f"{PARAMETER} 'case'\n{NAMES}"),
+    "positions only": ("def score(output, /): ...", f"{PARAMETER} 'output'\n{NAMES}"),
+    "async": (
+        "async def score(output): ...",
+        f"{CANNOT}: it is async\n  valid: def score(output, expected, input): ...",
+    ),
     "blind": (
         "def score(expected): return True",
         f"{CANNOT}: it takes no 'output'\n  valid: def score(output, expected, input): ...",

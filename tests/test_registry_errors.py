@@ -9,9 +9,8 @@ import pytest
 from .trees import TIERS, load, load_error
 
 TASK = TIERS + "tasks:\n  intent:\n    tier: haiku\n"  # what follows stands in line 9
-NAME = "^[A-Za-z0-9_.-]+$"
-REFERENCE = "^[A-Za-z_][A-Za-z0-9_]*(\\.[A-Za-z_][A-Za-z0-9_]*)*:[A-Za-z_][A-Za-z0-9_]*$"
-KEYS_OF_A_TASK = "tier, golden, prompt, request, output, score, gate"
+NAME = "letters, digits, '_', '.' and '-'"
+KEYS_OF_A_TASK = "tier, golden, prompt, call, hosts, samples, request, output, score, gate"
 KEYS_OF_A_TIER = "name, model, provider, price, base_url, api_key_env, request"
 KINDS = "exact, fields, contains, regex, number, set_f1, python"
 
@@ -94,21 +93,21 @@ BROKEN = {
     ),
     "a task with a space": (
         TIERS + "tasks:\n  a: {tier: haiku}\n  b c: {tier: haiku}\n",
-        f'8: tasks: "b c" is not valid\n  valid: text that matches {NAME}',
+        f'8: tasks: "b c" is not valid\n  valid: {NAME}',
     ),
     "a task that ends in a line break": (
         TIERS + 'tasks:\n  "a\\n": {tier: haiku}\n',
-        f'7: tasks: "a\\n" is not valid\n  valid: text that matches {NAME}',
+        f'7: tasks: "a\\n" is not valid\n  valid: {NAME}',
     ),
     "a task that is a path": (
         TIERS + "tasks:\n  ../a: {tier: haiku}\n",
-        f'7: tasks: "../a" is not valid\n  valid: text that matches {NAME}',
+        f'7: tasks: "../a" is not valid\n  valid: {NAME}',
     ),
     "a task named ..": (TIERS + "tasks:\n  ..: {tier: haiku}\n", "7: a task cannot be called '..'"),
     "a task named .": (TIERS + "tasks:\n  '.': {tier: haiku}\n", "7: a task cannot be called '.'"),
     "a tier that ends in a line break": (
         tier('{name: "haiku\\n", model: a}'),
-        f'3: tiers.0.name: "haiku\\n" is not valid\n  valid: text that matches {NAME}',
+        f'3: tiers.0.name: "haiku\\n" is not valid\n  valid: {NAME}',
     ),
     "an empty model": (tier('{name: haiku, model: ""}'), '3: tiers.0.model: "" is too short\n  valid: some text'),
     "another provider": (
@@ -134,7 +133,7 @@ BROKEN = {
     ),
     "an address without a scheme": (
         tier("{name: haiku, model: a, base_url: 'localhost:80'}"),
-        '3: tiers.0.base_url: "localhost:80" is not valid\n  valid: text that matches ^https?://[^\\s/]+(/\\S*)?$',
+        '3: tiers.0.base_url: "localhost:80" is not valid\n  valid: http://HOST:PORT or https://HOST',
     ),
     "an address that is none": (
         tier("{name: haiku, model: a, base_url: 'http://[::1'}"),
@@ -144,13 +143,24 @@ BROKEN = {
         tier("{name: haiku, model: a, base_url: 'http://127.0.0.1:99999'}"),
         "3: tiers.0.base_url: 'http://127.0.0.1:99999' is not an address\n  valid: http://HOST:PORT or https://HOST",
     ),
+    "an address with the path that the SDK appends": (
+        tier("{name: haiku, model: a, base_url: 'http://127.0.0.1:8091/v1/'}"),
+        "3: tiers.0.base_url: 'http://127.0.0.1:8091/v1/' ends in /v1, which the SDK appends itself\n"
+        "  valid: the address without it\n  fix: base_url: http://127.0.0.1:8091",
+    ),
+    "the address of the call itself": (
+        tier("{name: haiku, model: a, api_key_env: KEY, base_url: 'https://example.com/proxy/v1/messages'}"),
+        "3: tiers.0.base_url: 'https://example.com/proxy/v1/messages' ends in /v1/messages, "
+        "which the SDK appends itself\n"
+        "  valid: the address without it\n  fix: base_url: https://example.com/proxy",
+    ),
     "the name of a key with a dollar": (
         tier("{name: haiku, model: a, api_key_env: $KEY}"),
-        '3: tiers.0.api_key_env: "$KEY" is not valid\n  valid: text that matches ^[A-Za-z_][A-Za-z0-9_]*$',
+        '3: tiers.0.api_key_env: "$KEY" is not valid\n  valid: MY_GATEWAY_KEY',
     ),
     "a threshold in per cent": (
         TASK + "    gate: {max_error: 8}\n",
-        "9: tasks.intent.gate.max_error: 8 is out of range\n  valid: at least 0 and less than 1",
+        "9: tasks.intent.gate.max_error: 8 is out of range\n  valid: at least 0 and less than 1: 8 % is 0.08",
     ),
     "a rule that is none": (
         TASK + "    gate: {rule: certifed}\n",
@@ -188,7 +198,7 @@ BROKEN = {
     ),
     "a confidence that is no pointer": (
         TASK + "    output: {format: json, confidence: confidence}\n",
-        '9: tasks.intent.output.confidence: "confidence" is not valid\n  valid: text that matches ^(/([^~/]|~[01])*)+$',
+        '9: tasks.intent.output.confidence: "confidence" is not valid\n  valid: /confidence',
     ),
     "a confidence in text": (
         TASK + "    output: {confidence: /confidence}\n",
@@ -233,7 +243,7 @@ BROKEN = {
     ),
     "a builder without a function": (
         TASK + "    prompt: {python: prompts.build}\n",
-        f'9: tasks.intent.prompt.python: "prompts.build" is not valid\n  valid: text that matches {REFERENCE}',
+        '9: tasks.intent.prompt.python: "prompts.build" is not valid\n  valid: module:function',
     ),
     "an acknowledgement without a reason": (
         TIERS + "acknowledged:\n  - {kind: downgrade}\n",
@@ -251,7 +261,7 @@ def test_a_broken_registry_says_where_it_is_wrong_and_what_would_be_right(
 
 @pytest.mark.parametrize(
     "url",
-    ["http://127.0.0.1:8091", "http://localhost", "https://[::1]:1/v1", "http://api.localhost:80/", "http://127.9.9.9"],
+    ["http://127.0.0.1:8091", "http://localhost", "https://[::1]:1/v2", "http://api.localhost:80/", "http://127.9.9.9"],
 )
 def test_an_endpoint_on_this_machine_needs_no_key(tmp_path: Path, url: str) -> None:
     assert load(tmp_path, tier(f"{{name: haiku, model: a, base_url: '{url}'}}")).tier("haiku").base_url == url

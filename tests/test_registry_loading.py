@@ -104,6 +104,20 @@ def test_a_task_without_golden_set_or_prompt_is_not_gated(tmp_path: Path) -> Non
     assert [task.gated for task in registry.tasks.values()] == [False, False, False]
 
 
+HALVES = {
+    "a golden dataset alone": ("golden: g.jsonl", "a has a golden dataset without a prompt: the task is not gated"),
+    "a prompt alone": ("prompt: p.yaml", "a has a prompt without a golden dataset: the task is not gated"),
+    "a call alone": ("call: 'own:ask'", "a has a call without a golden dataset: the task is not gated"),
+}
+
+
+@pytest.mark.parametrize(("half", "warning"), HALVES.values(), ids=HALVES)
+def test_a_task_that_only_lacks_its_other_half_is_a_warning(tmp_path: Path, half: str, warning: str) -> None:
+    files: dict[str, str | bytes] = {"g.jsonl": '{"id": "a", "input": {}}\n', "p.yaml": "messages: []\n"}
+    registry = TIERS + f"tasks:\n  a:\n    tier: haiku\n    {half}\n"
+    assert load(tmp_path, registry, files).warnings == (f"modelroute.yaml:9: {warning}",)
+
+
 def test_a_registry_may_have_no_tasks_at_all(tmp_path: Path) -> None:
     assert load(tmp_path, TIERS).tasks == {}
 

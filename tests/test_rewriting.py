@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pytest_modelroute.cassettes.lines import Interaction, cassette_text, format_line
-from pytest_modelroute.cassettes.recorder import rewritten
+from pytest_modelroute.cassettes.merging import rewritten
 from pytest_modelroute.errors import InputError
 from pytest_modelroute.writing import write_atomically
 

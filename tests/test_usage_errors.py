@@ -23,8 +23,8 @@ def test_no_registry(project: Project) -> None:
     project.registry.unlink()
     assert usage_error(project) == (
         f"no registry at modelroute.yaml (from rootdir {project.folder})\n"
-        "  valid: a file such as modelroute.yaml\n"
-        "  fix: --modelroute-registry=PATH, or `modelroute_registry` in pytest's ini file"
+        "  fix: write modelroute.yaml (README: five minutes), "
+        "or --modelroute-registry=PATH, or `modelroute_registry` in pytest's ini file"
     )
 
 
@@ -75,14 +75,14 @@ def test_no_registry(project: Project) -> None:
             "prompts/reply.yaml",
             "input.text",
             "input.body",
-            "golden/reply.jsonl:1: case 'reply 1': prompts/reply.yaml: messages[0].content: "
-            "'dict object' has no attribute 'body'",
+            "golden/reply.jsonl:1: case 'reply 1': prompts/reply.yaml:2: messages[0].content: "
+            "'input' has no 'body': one of text",
         ),
         (
             "prompts/reply.yaml",
             "{{ input.text }}",
             "{{ input.text",
-            "prompts/reply.yaml: messages[0].content: broken template: "
+            "prompts/reply.yaml:2: messages[0].content: broken template: "
             "unexpected end of template, expected 'end of print statement'.",
         ),
         (
@@ -147,6 +147,11 @@ def test_a_broken_file_is_named_with_its_line(project: Project, path: str, old: 
             "--modelroute-record runs in one process, with several calls at once\n  fix: add -n 0",
         ),
         (
+            ["--modelroute-record-tiers=nano"],
+            "--modelroute-record-tiers is given without --modelroute-record, and nothing would be recorded\n"
+            "  fix: add --modelroute-record=new_episodes",
+        ),
+        (
             ["--modelroute-registry=../other.yaml"],
             None,
         ),
@@ -175,6 +180,27 @@ def test_an_unknown_base(repository: Project) -> None:
         "--modelroute-base: git knows no commit 'origin/trunk'\n"
         "  valid: a branch, tag or commit\n  fix: git fetch origin trunk"
     )
+
+
+def test_an_unknown_base_that_the_ci_named(repository: Project) -> None:
+    named = {"GITHUB_ACTIONS": "true", "GITHUB_EVENT_NAME": "pull_request", "GITHUB_BASE_REF": "trunk"}
+    assert usage_error(repository, **named) == (
+        "GITHUB_BASE_REF names the base: git knows no commit 'origin/trunk'\n"
+        "  valid: a branch, tag or commit\n  fix: git fetch origin trunk"
+    )
+
+
+def test_tiers_to_record_may_stand_in_the_ini_file_for_good(project: Project) -> None:
+    project.replace("[pytest]", "[pytest]\nmodelroute_record_tiers = all", "pytest.ini")
+    assert project.pytest("--modelroute").returncode == 0
+
+
+def test_a_node_that_is_not_there_is_pytest_s_own_error(project: Project) -> None:
+    (project.folder / "below").mkdir()
+    done = project.pytest("--modelroute", "modelroute.yaml::classify", folder="below")
+    assert done.returncode == 4
+    assert "ERROR: file or directory not found: modelroute.yaml::classify" in done.stderr
+    assert "was not collected" not in done.stderr
 
 
 def test_a_clone_too_shallow_for_its_base(repository: Project) -> None:

@@ -13,7 +13,8 @@ from pytest_modelroute.errors import InputError
 from pytest_modelroute.evaluation.comparing import canonical, close, numbers_in, same
 from pytest_modelroute.evaluation.importing import Importer
 from pytest_modelroute.evaluation.scorer import RIGHT, Score
-from pytest_modelroute.evaluation.scoring import make_scorer
+from pytest_modelroute.evaluation.scoring import check_output, make_scorer
+from pytest_modelroute.registry.model import OutputFormat
 
 from .trees import policy
 
@@ -223,6 +224,51 @@ OPTIONS = {
 @pytest.mark.parametrize(("text", "told"), OPTIONS.items(), ids=OPTIONS)
 def test_an_option_that_a_scorer_does_not_take_is_an_error(text: str, told: str) -> None:
     assert error(text) == PLACE + told
+
+
+WRITTEN_AS_THE_OUTPUT = [
+    ("{field: label}", {"label": "a", "sure": 1}, {"label": "a"}, ""),
+    ("{field: label}", {"label": "b"}, {"label": "a"}, 'expected "a", got "b"'),
+    ("{field: label}", {"label": {"label": 1}}, {"label": {"label": 1}}, ""),
+    ("{kind: number, field: n}", {"n": 41}, {"n": 42}, "expected 42, got 41"),
+    ("{kind: set_f1, field: tags}", {"tags": ["a"]}, {"tags": ["a"]}, ""),
+    ("{kind: regex, field: id}", {"id": "a1"}, {"id": "[a-z][0-9]"}, ""),
+]
+
+
+@pytest.mark.parametrize(("options", "output", "expected", "detail"), WRITTEN_AS_THE_OUTPUT)
+def test_an_expectation_may_be_written_as_the_output_is(options: str, output: Any, expected: Any, detail: str) -> None:
+    assert score(options, output, expected) == (Score(False, detail) if detail else RIGHT)
+
+
+@pytest.mark.parametrize("kind", ["exact", "number", "set_f1", "regex"])
+def test_an_expectation_without_the_scored_field_is_refused(kind: str) -> None:
+    scorer = make_scorer(policy(f"{{kind: {kind}, field: label}}"), IMPORTER)
+    told = "'expected' has no 'label', which is scored: did you mean 'lable'? one of lable, id"
+    assert scorer.objection({"lable": "a", "id": 1}) == told
+
+
+TEXT = ", and the output is a text, which has none\n  fix: output: {format: json}"
+NEEDS = {
+    "{kind: fields, fields: [a]}": "'kind: fields' scores fields" + TEXT,
+    "{kind: set_f1}": "'kind: set_f1' scores a list" + TEXT,
+    "{kind: set_f1, field: tags}": "'kind: set_f1' scores the field 'tags'" + TEXT,
+    "{field: label}": "'kind: exact' scores the field 'label'" + TEXT,
+    "{kind: contains, field: label}": "'kind: contains' scores the field 'label'" + TEXT,
+}
+
+
+@pytest.mark.parametrize(("text", "told"), NEEDS.items(), ids=NEEDS)
+def test_a_scorer_that_needs_what_a_text_does_not_have_is_an_error(text: str, told: str) -> None:
+    with pytest.raises(InputError) as caught:
+        check_output(policy(text), OutputFormat.TEXT)
+    assert str(caught.value) == PLACE + told
+    check_output(policy(text), OutputFormat.JSON)
+
+
+@pytest.mark.parametrize("text", ["{}", "{kind: contains}", "{kind: regex}", "{kind: number}", "{kind: python}"])
+def test_a_text_suits_the_scorers_of_texts(text: str) -> None:
+    check_output(policy(text), OutputFormat.TEXT)
 
 
 JSON: st.SearchStrategy[Any] = st.recursive(

@@ -1,9 +1,10 @@
-"""The provider's SDK, one client an endpoint: keys go only where the registry sends them."""
+"""The provider's SDK, one client a tier: keys go only where the registry sends them."""
 
 from __future__ import annotations
 
+import inspect
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -13,18 +14,29 @@ from ..registry.model import Tier
 if TYPE_CHECKING:
     import anthropic
 
-__all__ = ["create_message", "endpoint_host", "live_client", "offline_client"]
+__all__ = [
+    "count_tokens",
+    "create_message",
+    "endpoint_host",
+    "live_client",
+    "offline_client",
+    "retirement",
+    "unknown_argument",
+]
 
-SECONDS_TO_ANSWER = 600.0
+COUNTED = ("messages", "system", "tools", "tool_choice", "thinking")  # what count_tokens takes of a request
 
 
 def endpoint_host(tier: Tier) -> str:
-    """The only host that the tier's calls may go to."""
+    """The host that the tier's calls go to."""
     return urlsplit(tier.endpoint).hostname or ""
 
 
-def live_client(tier: Tier, on_send: Callable[[], None]) -> anthropic.Anthropic:
-    """A client for recording; `on_send` is called as each attempt leaves. Raises InputError where a key is not set."""
+def live_client(tier: Tier, timeout: float) -> anthropic.Anthropic:
+    """A client for recording; it retries nothing by itself. Raises InputError where a key is not set.
+
+    `timeout` is in seconds, for each attempt.
+    """
     import anthropic
 
     key: str | None = None
@@ -43,17 +55,16 @@ def live_client(tier: Tier, on_send: Callable[[], None]) -> anthropic.Anthropic:
     def before_sending(request: Any) -> None:
         for name in foreign:
             request.headers.pop(name, None)
-        on_send()
 
     transport = anthropic.DefaultHttpxClient(follow_redirects=False, event_hooks={"request": [before_sending]})
     # An explicit address, or the SDK would follow ANTHROPIC_BASE_URL.
-    return anthropic.Anthropic(
-        api_key=key,
-        base_url=tier.endpoint,
-        max_retries=4,
-        timeout=SECONDS_TO_ANSWER,
-        http_client=transport,
+    client = anthropic.Anthropic(
+        api_key=key, base_url=tier.endpoint, max_retries=0, timeout=timeout, http_client=transport
     )
+    if client.api_key is None and client.auth_token is None and client.credentials is None:
+        what = f"tier '{tier.name}' goes to {tier.endpoint}, and no key for it is set"
+        raise InputError(what, fix="export ANTHROPIC_API_KEY=...")
+    return client
 
 
 def _custom_header_names() -> tuple[str, ...]:
@@ -73,8 +84,31 @@ def create_message(client: anthropic.Anthropic, model: str, arguments: Mapping[s
 
     The body is parsed by the SDK first. Raises what the SDK raises.
     """
-    messages: Any = client.beta.messages if "betas" in arguments else client.messages
-    raw = messages.with_raw_response.create(model=model, **arguments)
+    raw = _messages(client, arguments).with_raw_response.create(model=model, **arguments)
     raw.parse()
     text: str = raw.text()
     return text
+
+
+def count_tokens(client: anthropic.Anthropic, model: str, arguments: Mapping[str, Any]) -> int:
+    """How many tokens the provider counts in a request. Raises what the SDK raises."""
+    asked: dict[str, Any] = {name: value for name, value in arguments.items() if name in COUNTED}
+    count: int = client.messages.count_tokens(model=model, **asked).input_tokens
+    return count
+
+
+def unknown_argument(client: anthropic.Anthropic, arguments: Mapping[str, Any]) -> str | None:
+    """The first argument that messages.create of this SDK does not take."""
+    known = inspect.signature(_messages(client, arguments).create).parameters
+    return next((name for name in arguments if name not in known), None)
+
+
+def retirement(model: str) -> str | None:
+    """The date on which the provider retires a model, in the SDK's words; None where it lists none."""
+    from anthropic.resources.messages.messages import DEPRECATED_MODELS
+
+    return DEPRECATED_MODELS.get(model)
+
+
+def _messages(client: anthropic.Anthropic, arguments: Mapping[str, Any]) -> Any:
+    return client.beta.messages if "betas" in arguments else client.messages

@@ -1,213 +1,272 @@
-"""Recording through vcrpy: one context per task and tier around a pool of threads, and one atomic write at its end."""
+"""Recording: many calls at once over all endpoints, each kept as it arrives."""
 
 from __future__ import annotations
 
-import dataclasses
-import datetime
+import queue
+import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor, as_completed
-from contextvars import ContextVar
-from dataclasses import dataclass, field
-from typing import Any
-from urllib.parse import urlsplit
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
-from .. import strict_json
 from ..errors import InputError
 from ..registry.model import Tier
-from .client import create_message, endpoint_host, live_client
-from .index import Cassette
-from .lines import Interaction, answer_digest, cassette_text
-from .redaction import ALLOWED_REQUEST_HEADERS, ALLOWED_RESPONSE_HEADERS, allowed
+from .calls import Call
+from .capture import Attempt, Capture
+from .client import create_message, endpoint_host, live_client, unknown_argument
+from .credentials import CredentialScan
+from .endpoints import Endpoint, Job
+from .faults import Fault, FaultKind, fault_of, malformed
+from .lines import Interaction
 
-__all__ = ["Call", "Recorded", "record", "rewritten"]
+if TYPE_CHECKING:
+    import anthropic
 
-CALLS_AT_ONCE = 8
+__all__ = ["Batch", "Event", "EventKind", "Recorded", "Recorder"]
+
+SECONDS_TO_FINISH = 10.0  # that calls on their way are given after Ctrl-C
+SECONDS_BETWEEN_LOOKS = 0.2
 
 
 @dataclass(frozen=True, slots=True)
-class Call:
-    """One answer to obtain: the arguments of messages.create for a case, and the key they are filed under."""
+class Batch:
+    """Calls to one tier."""
 
-    task: str
-    case: str
-    sample: int
-    key: str
-    arguments: Mapping[str, Any] = field(repr=False)
+    tier: Tier
+    calls: tuple[Call, ...]
+
+
+class EventKind:
+    ANSWERED = "answered"
+    FAILED = "failed"
+    RETRIED = "retried"
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """What became of one attempt. `limit` is how many calls its endpoint may now have on their way."""
+
+    kind: str
+    call: Call
+    tier: str
+    detail: str
+    interactions: tuple[Interaction, ...]
+    limit: int
 
 
 @dataclass(frozen=True, slots=True)
 class Recorded:
-    """What came of a batch of calls: answers, and by key the reason why there is none."""
+    """How a recording ended: by key why there is no answer, and why it stopped before its end, where it did."""
 
-    answered: tuple[Interaction, ...]
     faults: Mapping[str, str]
+    stopped: str | None
     interrupted: bool
 
 
-@dataclass(slots=True)
-class _Attempt:
-    """The call that a thread is making, and when its last attempt left."""
+class Recorder:
+    """Makes calls through vcrpy, so that every client's traffic is seen, and hands over what arrives.
 
-    call: Call
-    sent_at: float = 0.0
-
-
-def record(calls: Sequence[Call], tier: Tier, on_done: Callable[[Call, str | None], None]) -> Recorded:
-    """Make the calls, several at once.
-
-    `on_done` is told of each call as it ends, with its fault or None. Only a 200 that holds a message is kept. Ctrl-C
-    drops the calls not yet begun and keeps what has arrived. Raises InputError where the endpoint's key is not set.
+    `keep(model, interactions)` is called in the thread that made the call, before anything else is told of it; where
+    it raises OSError the recording stops. `scan` is what nothing may be kept or shown against.
     """
-    import vcr
 
-    attempt: ContextVar[_Attempt] = ContextVar("attempt")
+    def __init__(
+        self,
+        keep: Callable[[str, Sequence[Interaction]], None],
+        scan: CredentialScan,
+        concurrency: int,
+        timeout: float,
+    ) -> None:
+        self._keep = keep
+        self._scan = scan
+        self._concurrency = concurrency
+        self._timeout = timeout
+        self._capture = Capture()
+        self._changed = threading.Condition()
+        self._events: queue.SimpleQueue[Event] = queue.SimpleQueue()
+        self._endpoints: list[Endpoint] = []
+        self._tiers: dict[str, Tier] = {}
+        self._clients: dict[str, anthropic.Anthropic] = {}
+        self._stopping = False
+        self._stopped: str | None = None
 
-    def on_send() -> None:
-        attempt.get().sent_at = time.perf_counter()
+    def record(self, batches: Sequence[Batch], on_event: Callable[[Event | None], str | None]) -> Recorded:
+        """Make all calls. `on_event` is told of each attempt, and of nothing now and then; what it returns stops it.
 
-    def clean_request(request: Any) -> Any:
-        if urlsplit(request.uri).hostname != endpoint_host(tier):
+        Ctrl-C drops the calls not yet begun, and gives those on their way some seconds. Raises InputError where a
+        tier's key is not set, or an argument is none of the SDK's.
+        """
+        import vcr
+
+        total = self._prepare(batches)
+        recorder = vcr.VCR(
+            record_mode="all",
+            decode_compressed_response=True,
+            before_record_request=self._capture.before_record_request,
+            before_record_response=self._capture.before_record_response,
+        )
+        faults: dict[str, str] = {}
+        interrupted = False
+        with recorder.use_cassette("recording", persister=_Nowhere()):
+            threads = [threading.Thread(target=self._work, daemon=True) for _ in range(min(self._concurrency, total))]
+            for thread in threads:
+                thread.start()
+            try:
+                self._listen(total, faults, on_event)
+            except KeyboardInterrupt:
+                interrupted = True
+                self._stop("interrupted")
+                self._let_finish(threads, on_event)
+        for client in self._clients.values():
+            client.close()
+        return Recorded(faults, self._stopped, interrupted)
+
+    def _prepare(self, batches: Sequence[Batch]) -> int:
+        jobs: dict[str, list[Job]] = {}
+        for batch in batches:
+            tier = self._tiers[batch.tier.name] = batch.tier
+            for call in batch.calls:
+                jobs.setdefault(tier.name, []).append(Job(call, tier.name))
+                if call.own is None and tier.name not in self._clients:
+                    self._clients[tier.name] = live_client(tier, self._timeout)
+                if call.own is None and (name := unknown_argument(self._clients[tier.name], call.arguments)):
+                    what = f"task '{call.task}': messages.create takes no argument '{name}'"
+                    raise InputError(what, fix="put what only the wire knows under extra_body")
+        self._endpoints = [
+            Endpoint(
+                f"{tier.endpoint} for {name}", jobs[name], min(tier.concurrency or self._concurrency, self._concurrency)
+            )
+            for name, tier in self._tiers.items()
+        ]
+        return sum(len(waiting) for waiting in jobs.values())
+
+    def _listen(self, total: int, faults: dict[str, str], on_event: Callable[[Event | None], str | None]) -> None:
+        ended = 0
+        while ended < total and not (self._stopping and not self._in_flight() and self._events.empty()):
+            try:
+                event = self._events.get(timeout=SECONDS_BETWEEN_LOOKS)
+            except queue.Empty:
+                on_event(None)
+                continue
+            if event.kind != EventKind.RETRIED:
+                ended += 1
+            if event.kind == EventKind.FAILED:
+                faults[event.call.key] = event.detail
+            reason = on_event(event)
+            if reason is not None:
+                self._stop(reason)
+
+    def _let_finish(self, threads: Sequence[threading.Thread], on_event: Callable[[Event | None], str | None]) -> None:
+        deadline = time.monotonic() + SECONDS_TO_FINISH
+        for thread in threads:
+            thread.join(max(deadline - time.monotonic(), 0.0))
+        while not self._events.empty():
+            on_event(self._events.get())
+
+    def _in_flight(self) -> int:
+        with self._changed:
+            return sum(endpoint.in_flight for endpoint in self._endpoints)
+
+    def _stop(self, reason: str) -> None:
+        with self._changed:
+            self._stopping = True
+            self._stopped = self._stopped or reason
+            self._changed.notify_all()
+
+    def _work(self) -> None:
+        """One thread: takes calls until none is left."""
+        while (taken := self._take()) is not None:
+            endpoint, job = taken
+            tier = self._tiers[job.tier]
+            attempt = Attempt(job.call, frozenset({endpoint_host(tier), *(job.call.own.hosts if job.call.own else ())}))
+            fault = self._make(attempt, tier)
+            self._settle(endpoint, job, attempt, fault)
+
+    def _take(self) -> tuple[Endpoint, Job] | None:
+        """The next call, of the endpoint with the fewest on their way; waits until one may leave."""
+        with self._changed:
+            while not self._stopping:
+                now = time.monotonic()
+                times = [(endpoint.ready_at(), endpoint) for endpoint in self._endpoints]
+                waiting = [(ready, endpoint) for ready, endpoint in times if ready is not None]
+                ready_now = [endpoint for ready, endpoint in waiting if ready <= now]
+                if ready_now:
+                    endpoint = min(ready_now, key=lambda each: each.in_flight)
+                    return endpoint, endpoint.take(now)
+                if not any(endpoint.open or endpoint.in_flight for endpoint in self._endpoints):
+                    return None
+                self._changed.wait(min((ready for ready, _ in waiting), default=now + 1.0) - now)
             return None
-        kept = allowed(request.headers, ALLOWED_REQUEST_HEADERS)
-        request.headers = {**kept, "x-modelroute-key": attempt.get().call.key}
-        return request
 
-    def clean_response(response: dict[str, Any]) -> dict[str, Any] | None:
-        if response["status"]["code"] != 200:
-            return None
-        latency = round((time.perf_counter() - attempt.get().sent_at) * 1000)
-        kept = allowed(response["headers"], ALLOWED_RESPONSE_HEADERS)
-        return {**response, "headers": {**kept, "x-modelroute-latency-ms": [str(latency)]}}
-
-    client = live_client(tier, on_send)
-    faults: dict[str, str] = {}
-
-    def ask(call: Call) -> str | None:
-        attempt.set(_Attempt(call))
+    def _make(self, attempt: Attempt, tier: Tier) -> Fault | None:
+        call = attempt.call
+        secret = self._scan.find_in(dict(call.arguments))
+        if secret is not None:
+            place, kind = secret
+            return Fault(FaultKind.REFUSED, f"not sent: its request holds {kind} ({place})")
+        self._capture.current.set(attempt)
         try:
-            return _fault_of(create_message(client, tier.model, call.arguments))
-        except Exception as error:  # whatever the SDK or the network raises is the fault of this call alone
-            cause = error.__cause__
-            return f"{type(error).__name__}: {error}" + (f" ({cause})" if cause is not None else "")
+            if call.own is not None:
+                call.own.run()
+                fault = None
+            else:
+                fault = malformed(create_message(self._clients[tier.name], tier.model, call.arguments))
+        except BaseException as error:  # a function of the team's may also call sys.exit()
+            fault = fault_of(error)
+        return fault or self._unkeepable(attempt) or self._kept(attempt, tier)
 
-    collector = _Collector()
-    recorder = vcr.VCR(
-        record_mode="all",
-        decode_compressed_response=True,
-        before_record_request=clean_request,
-        before_record_response=clean_response,
-    )
-    interrupted = False
-    with client, recorder.use_cassette("recording", persister=collector):
+    def _unkeepable(self, attempt: Attempt) -> Fault | None:
+        if attempt.foreign:
+            hosts = ", ".join(sorted(attempt.foreign))
+            return Fault(FaultKind.REFUSED, f"its function called {hosts}, which `hosts` does not name")
+        if not attempt.interactions:
+            return Fault(FaultKind.REFUSED, "no call that vcrpy could see was made, or none was answered with 200")
+        for interaction in attempt.interactions:
+            secret = self._scan.find_in(interaction.to_wire())
+            if secret is not None:
+                place, kind = secret
+                return Fault(FaultKind.REFUSED, f"not kept: it holds {kind} ({place})")
+        return None
+
+    def _kept(self, attempt: Attempt, tier: Tier) -> Fault | None:
+        interactions = attempt.interactions if attempt.call.own is not None else attempt.interactions[-1:]
+        attempt.interactions = interactions
         try:
-            for call, fault in _run(ask, calls):
-                if fault is not None:
-                    faults[call.key] = fault
-                on_done(call, fault)
-        except KeyboardInterrupt:
-            interrupted = True
-    by_key = {call.key: call for call in calls}
-    answered = (
-        _interaction(by_key[key], request, response)
-        for key, (request, response) in collector.latest.items()
-        if key not in faults
-    )
-    kept = tuple(interaction for interaction in answered if _fault_of(interaction.response_body) is None)
-    return Recorded(kept, faults, interrupted)
+            self._keep(tier.model, interactions)
+        except OSError as error:
+            reason = f"what arrives cannot be written down: {error.strerror}"
+            self._stop(reason)
+            return Fault(FaultKind.REFUSED, reason)
+        return None
+
+    def _settle(self, endpoint: Endpoint, job: Job, attempt: Attempt, fault: Fault | None) -> None:
+        kind, detail, dropped = EventKind.ANSWERED, "", []
+        kept = tuple(attempt.interactions)
+        with self._changed:
+            if fault is None:
+                endpoint.succeeded()
+            else:
+                detail, kept = self._scan.hidden(fault.detail), ()
+                retried = endpoint.failed(job, fault, time.monotonic())
+                kind = EventKind.RETRIED if retried else EventKind.FAILED
+                if endpoint.stopped is not None:
+                    dropped = endpoint.drop()
+            limit = max(int(endpoint.limit), 1)
+            # Inside the lock: whoever sees that nothing is on its way any more finds all events told.
+            self._events.put(Event(kind, job.call, job.tier, detail, kept, limit))
+            for other in dropped:
+                told = f"not called: {endpoint.name} answers every call so: {detail}"
+                self._events.put(Event(EventKind.FAILED, other.call, other.tier, told, (), limit))
+            self._changed.notify_all()
 
 
-def _run(ask: Callable[[Call], str | None], calls: Sequence[Call]) -> Iterator[tuple[Call, str | None]]:
-    pool = ThreadPoolExecutor(CALLS_AT_ONCE)
-    try:
-        futures = {pool.submit(ask, call): call for call in calls}
-        for future in as_completed(futures):
-            yield futures[future], future.result()
-    finally:
-        pool.shutdown(wait=True, cancel_futures=True)
-
-
-def _fault_of(body: str) -> str | None:
-    """Why a 200 is no answer: the SDK takes many bodies for a message that are none."""
-    try:
-        message = strict_json.parse(body)
-    except ValueError as error:
-        return f"the endpoint answered 200 with a body that is not JSON: {error}"
-    if not isinstance(message, dict) or not isinstance(message.get("content"), list):
-        return "the endpoint answered 200 with something that is not a message"
-    return None
-
-
-class _Collector:
-    """A vcrpy persister that keeps the last exchange of each key in memory."""
-
-    def __init__(self) -> None:
-        self.latest: dict[str, tuple[Any, dict[str, Any]]] = {}
+class _Nowhere:
+    """A vcrpy persister: what arrives is kept by the capture, as it arrives."""
 
     def load_cassette(self, cassette_path: str, serializer: object) -> tuple[list[Any], list[Any]]:
         from vcr.persisters.filesystem import CassetteNotFoundError
 
         raise CassetteNotFoundError
 
-    def save_cassette(self, cassette_path: str, cassette_dict: Mapping[str, Any], serializer: object) -> None:
-        for request, response in zip(cassette_dict["requests"], cassette_dict["responses"], strict=True):
-            self.latest[request.headers["x-modelroute-key"]] = (request, response)
-
-
-def _interaction(call: Call, request: Any, response: Mapping[str, Any]) -> Interaction:
-    headers = dict(response["headers"])
-    latency = headers.pop("x-modelroute-latency-ms")[0]
-    body = response["body"]["string"].decode("utf-8")
-    now = datetime.datetime.now(datetime.UTC)
-    return Interaction(
-        task=call.task,
-        case=call.case,
-        sample=call.sample,
-        key=call.key,
-        recorded_at=now.isoformat(timespec="seconds").replace("+00:00", "Z"),
-        latency_ms=int(latency),
-        recordings=1,
-        digest=answer_digest(body),
-        method=request.method,
-        uri=request.uri,
-        request_headers=allowed(request.headers, ALLOWED_REQUEST_HEADERS),
-        request_body=request.body.decode("utf-8"),
-        status=response["status"]["code"],
-        reason=response["status"]["message"] or "",
-        response_headers=headers,
-        response_body=body,
-    )
-
-
-def rewritten(before: Cassette, recorded: Iterable[Interaction], needed: Mapping[str, frozenset[str]]) -> str:
-    """The cassette's text after a recording.
-
-    `needed` has, for each case that was recorded, the keys that are still wanted; its other interactions are dropped.
-    An answer that came out the same as before keeps its times and its count, and with them its line as it was. Raises
-    InputError where the file could not be read: its recordings would be lost.
-    """
-    if before.fault:
-        what = f"{before.label} cannot be written anew: {before.fault}"
-        raise InputError(what, fix="restore the file from git, or move it away")
-    kept = {
-        interaction.key: interaction
-        for interaction in before.interactions()
-        if interaction.case not in needed or interaction.key in needed[interaction.case]
-    }
-    for interaction in recorded:
-        earlier = kept.get(interaction.key)
-        if earlier is None:
-            kept[interaction.key] = interaction
-        elif _says_the_same(earlier, interaction):
-            # The case may have another name by now, and the endpoint another address.
-            kept[interaction.key] = dataclasses.replace(
-                earlier, task=interaction.task, case=interaction.case, uri=interaction.uri
-            )
-        else:
-            kept[interaction.key] = dataclasses.replace(interaction, recordings=earlier.recordings + 1)
-    return cassette_text(kept.values())
-
-
-def _says_the_same(earlier: Interaction, interaction: Interaction) -> bool:
-    # By its body, not its header: an answer that was edited by hand is not the one that was recorded.
-    return earlier.status == interaction.status and answer_digest(earlier.response_body) == interaction.digest
+    def save_cassette(self, cassette_path: str, cassette_dict: object, serializer: object) -> None:
+        """Nothing is left to save."""

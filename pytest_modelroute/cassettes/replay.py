@@ -22,7 +22,7 @@ __all__ = ["Query", "Recordings", "cassette_path", "recorded_body"]
 class Query:
     """One answer that is wanted.
 
-    `wire` gives the request's body, and is called only to explain a stale recording; a recording from elsewhere than
+    `wire` gives the request's body, where one is known, to explain a stale recording; a recording from elsewhere than
     `endpoint`, where one is given, is none of it.
     """
 
@@ -30,7 +30,7 @@ class Query:
     case: str
     model: str
     key: str
-    wire: Callable[[], Mapping[str, Any]]
+    wire: Callable[[], Mapping[str, Any]] | None
     command: str
     endpoint: str = ""
 
@@ -94,14 +94,19 @@ class Recordings:
             raise UnobtainedAnswer(ErrorKind.UNREADABLE, detail)
         others = cassette.of_case(query.case)
         if others:
-            latest = max(others, key=lambda other: other.recorded_at)
-            differences = "; ".join(list(_differences(latest.request_body, query.wire()))[:3])
-            detail = f"recorded for another request ({differences or 'betas or sample'}): {query.command}"
-            raise UnobtainedAnswer(ErrorKind.STALE, detail)
+            raise UnobtainedAnswer(ErrorKind.STALE, f"{_other_request(query, others)}: {query.command}")
         if cassette.damaged:
             detail = f"not recorded, or in a damaged line ({cassette.label}: {_damage(cassette)}): {query.command}"
             raise UnobtainedAnswer(ErrorKind.UNREADABLE, detail)
         raise UnobtainedAnswer(ErrorKind.MISSING, f"not recorded: {query.command}")
+
+
+def _other_request(query: Query, others: list[Interaction]) -> str:
+    if query.wire is None:
+        return "recorded for another input, or another sample"
+    latest = max(others, key=lambda other: other.recorded_at)
+    differences = "; ".join(list(_differences(latest.request_body, query.wire()))[:3])
+    return f"recorded for another request ({differences or 'betas or sample'})"
 
 
 def _damage(cassette: Cassette) -> str:

@@ -16,7 +16,7 @@ from .nesting import nested_too_deeply
 from .schemas import schema_check
 from .templates import resolve_pointer
 
-__all__ = ["Answer", "AnswerReader", "Usage", "WrongKind"]
+__all__ = ["Answer", "AnswerReader", "Usage", "WrongKind", "usage_of"]
 
 
 class WrongKind(Enum):
@@ -74,7 +74,7 @@ class AnswerReader:
             raise UnobtainedAnswer(
                 ErrorKind.UNREADABLE, "the recorded answer is not a message: it has no content blocks"
             )
-        usage = _usage(message.get("usage"))
+        usage = usage_of(message.get("usage"))
         stop_reason = message.get("stop_reason")
         text = "".join(str(block.get("text", "")) for block in content if block.get("type") == "text")
         if not isinstance(stop_reason, str):
@@ -93,10 +93,28 @@ class AnswerReader:
         elif self._policy.format is OutputFormat.TEXT:
             output = text
         else:
-            try:
-                output = self._json(text)
-            except ValueError as error:
-                return Answer(text, None, usage, WrongKind.NOT_JSON, str(error))
+            return self._parsed(text, usage)
+        return self._checked(output, usage)
+
+    def read_value(self, value: Any) -> Answer:
+        """Read what the team's own function returned: text, or a JSON value."""
+        if self._policy.format is OutputFormat.TEXT:
+            if isinstance(value, str):
+                return Answer(value, None, None, None, "")
+            what = f"the task's function returned {type(value).__name__}, and its output format is text"
+            raise UnobtainedAnswer(ErrorKind.CALL, what)
+        if isinstance(value, str):
+            return self._parsed(value, None)
+        return self._checked(value, None)
+
+    def _parsed(self, text: str, usage: Usage | None) -> Answer:
+        try:
+            output = self._json(text)
+        except ValueError as error:
+            return Answer(text, None, usage, WrongKind.NOT_JSON, str(error))
+        return self._checked(output, usage)
+
+    def _checked(self, output: Any, usage: Usage | None) -> Answer:
         confidence = self._confidence(output)
         problem = self._problem(output) if self._problem is not None else None
         if problem is not None:
@@ -126,8 +144,11 @@ class AnswerReader:
         return float(value) if is_share else None
 
 
-def _usage(raw: object) -> Usage | None:
-    """None where the counts are not told: unknown is not zero. Servers differ in how they split the input."""
+def usage_of(raw: object) -> Usage | None:
+    """The tokens that a message tells of; None where it does not: unknown is not zero.
+
+    Servers differ in how they split the input.
+    """
     if not isinstance(raw, dict):
         return None
     counts = [raw.get(name) or 0 for name in ("input_tokens", "cache_read_input_tokens", "cache_creation_input_tokens")]

@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import itertools
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
-from ..cassettes.lines import Interaction
-from ..cassettes.replay import Query, Recordings, recorded_body
-from ..errors import ErrorKind, InputError, Place, UnobtainedAnswer
+from ..cassettes.replay import Recordings
+from ..errors import ErrorKind, InputError, UnobtainedAnswer
 from ..registry.model import Task, Tier
-from .answers import AnswerReader, Usage, WrongKind
+from .answers import Usage, WrongKind
+from .asking import Asker, Play, Trial
 from .golden import GoldenCase
-from .requests import RequestBuilder, canonical_key, wire_body
 from .scorer import Score, Scorer
 
-__all__ = ["CaseResult", "Evaluation", "Outcome", "Play", "TaskMaterial"]
-
-Play = Callable[[Interaction, Tier, Mapping[str, Any]], Mapping[str, Any]]
+__all__ = ["CaseResult", "Evaluation", "Outcome", "TaskMaterial", "case_outcomes", "worst"]
 
 
 class Outcome(Enum):
@@ -29,7 +27,10 @@ class Outcome(Enum):
 
 @dataclass(frozen=True, slots=True)
 class CaseResult:
-    """What became of one case. `latency_ms` and `usage` are None where the recording does not tell."""
+    """What became of one sample of a case; `models` are those that answered.
+
+    `latency_ms` and `usage` are None where the recording does not tell.
+    """
 
     case: str
     sample: int
@@ -42,6 +43,7 @@ class CaseResult:
     usage: Usage | None
     latency_ms: int | None
     recordings: int
+    models: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,25 +52,22 @@ class TaskMaterial:
 
     task: Task
     cases: tuple[GoldenCase, ...]
-    requests: RequestBuilder
-    reader: AnswerReader
+    asker: Asker
     scorer: Scorer
     golden_label: str
 
-    def key(self, case: GoldenCase, tier: Tier, sample: int = 0) -> str:
-        """The key of a case on a tier. Raises InputError where the request cannot be built."""
-        arguments = self.requests.arguments(case, tier)
-        try:
-            return canonical_key(tier, arguments, sample)
-        except ValueError as error:
-            place = Place(self.golden_label, case.line)
-            raise InputError(f"case '{case.id}': the request is not JSON: {error}", place=place) from None
+    def trials(self, tier: Tier, cases: Iterable[GoldenCase] | None = None) -> Iterator[Trial]:
+        """Each case as often as the task has samples. Raises InputError where a request cannot be built."""
+        for case in self.cases if cases is None else cases:
+            for sample in range(self.task.samples):
+                yield Trial(case, sample, self.asker.key(case, tier, sample))
 
 
 class Evaluation:
-    """The results of a task on a tier, worked out case by case as they are asked for and kept.
+    """The results of a task on a tier, worked out as they are asked for and kept.
 
-    `keys` are those of the cases, in order; `play` turns an interaction into a message, by reading it unless given.
+    `keys` are those of the cases, in order, by their first sample; `play` turns an interaction into a message, by
+    reading it unless given.
     """
 
     def __init__(
@@ -81,58 +80,71 @@ class Evaluation:
     ) -> None:
         self.material = material
         self.tier = tier
-        self.keys = tuple(material.key(case, tier) for case in material.cases)
+        self._trials = tuple(material.trials(tier))
+        self._samples = material.task.samples
         self._recordings = recordings
         self._command = command
         self._play = play
-        self._results: list[CaseResult | None] = [None] * len(material.cases)
+        self._results: list[CaseResult | None] = [None] * len(self._trials)
 
-    def result(self, index: int) -> CaseResult:
-        """The result of the case at that position of the golden dataset."""
-        known = self._results[index]
-        if known is None:
-            known = self._results[index] = self._evaluate(index)
-        return known
+    @property
+    def keys(self) -> list[str]:
+        return [trial.key for trial in self._trials[:: self._samples]]
+
+    def outcome(self, index: int) -> Outcome:
+        """The outcome of the case at that position of the golden dataset: the worst of its samples."""
+        first = index * self._samples
+        return worst(self._result(number).outcome for number in range(first, first + self._samples))
 
     def results(self) -> tuple[CaseResult, ...]:
-        """The results of all cases, in the golden dataset's order."""
-        return tuple(self.result(index) for index in range(len(self._results)))
+        """The results of all samples of all cases, in the golden dataset's order."""
+        return tuple(self._result(number) for number in range(len(self._trials)))
 
     def recorded(self) -> bool:
         """Whether any case has a recording."""
         cassette = self._recordings.cassette(self.material.task.name, self.tier.model)
-        return any(key in cassette for key in self.keys)
+        return any(trial.key in cassette for trial in self._trials)
 
-    def _evaluate(self, index: int) -> CaseResult:
-        case = self.material.cases[index]
+    def _result(self, number: int) -> CaseResult:
+        known = self._results[number]
+        if known is None:
+            known = self._results[number] = self._evaluate(self._trials[number])
+        return known
+
+    def _evaluate(self, trial: Trial) -> CaseResult:
+        case = trial.case
         try:
-            interaction = self._recordings.find(self._query(index))
-            answer = self.material.reader.read(self._message(interaction, case))
+            obtained = self.material.asker.obtain(trial, self.tier, self._recordings, self._command, self._play)
+            answer = obtained.answer
             kind, detail = answer.fault, answer.detail
             if kind is None:
                 score = self._score(answer.output, case)
                 kind, detail = (None if score.correct else WrongKind.MISMATCH), score.detail
         except UnobtainedAnswer as error:
-            return self._error(case, error.kind, error.detail)
+            return self._error(trial, error.kind, error.detail)
         except InputError as error:  # a prompt builder that no longer answers as it did when the keys were made
-            return self._error(case, ErrorKind.UNREADABLE, error.what)
+            return self._error(trial, ErrorKind.UNREADABLE, error.what)
         return CaseResult(
             case=case.id,
-            sample=interaction.sample,
+            sample=trial.sample,
             outcome=Outcome.CORRECT if kind is None else Outcome.WRONG,
             kind=kind,
             output=answer.output,
             expected=case.expected,
             confidence=answer.confidence,
             detail=detail,
-            usage=answer.usage,
-            latency_ms=interaction.latency_ms,
-            recordings=interaction.recordings,
+            usage=obtained.usage,
+            latency_ms=obtained.latency_ms,
+            recordings=obtained.recordings,
+            models=obtained.models,
         )
 
     @staticmethod
-    def _error(case: GoldenCase, kind: ErrorKind, detail: str) -> CaseResult:
-        return CaseResult(case.id, 0, Outcome.ERROR, kind, None, case.expected, None, detail, None, None, 0)
+    def _error(trial: Trial, kind: ErrorKind, detail: str) -> CaseResult:
+        expected = trial.case.expected
+        return CaseResult(
+            trial.case.id, trial.sample, Outcome.ERROR, kind, None, expected, None, detail, None, None, 0, ()
+        )
 
     def _score(self, output: Any, case: GoldenCase) -> Score:
         try:
@@ -144,19 +156,14 @@ class Evaluation:
             what = f"the scorer raised {type(error).__name__}: {error}"
             raise UnobtainedAnswer(ErrorKind.SCORER, what) from None
 
-    def _query(self, index: int) -> Query:
-        case = self.material.cases[index]
-        return Query(
-            task=self.material.task.name,
-            case=case.id,
-            model=self.tier.model,
-            key=self.keys[index],
-            wire=lambda: wire_body(self.tier, self.material.requests.arguments(case, self.tier)),
-            command=self._command,
-            endpoint=self.tier.endpoint,
-        )
 
-    def _message(self, interaction: Interaction, case: GoldenCase) -> Mapping[str, Any]:
-        if self._play is None:
-            return recorded_body(interaction)
-        return self._play(interaction, self.tier, self.material.requests.arguments(case, self.tier))
+def worst(outcomes: Iterable[Outcome]) -> Outcome:
+    """What a case counts as whose samples or twins came out differently: never better than any of them."""
+    found = set(outcomes)
+    return next(outcome for outcome in (Outcome.ERROR, Outcome.WRONG, Outcome.CORRECT) if outcome in found)
+
+
+def case_outcomes(results: Iterable[CaseResult]) -> Iterator[tuple[str, Outcome]]:
+    """The outcome of each case, by its id, from the results of its samples, which stand together."""
+    for case, samples in itertools.groupby(results, key=lambda result: result.case):
+        yield case, worst(sample.outcome for sample in samples)

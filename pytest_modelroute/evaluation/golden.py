@@ -73,7 +73,8 @@ def _case(raw: bytes, place: Place) -> GoldenCase:
     except UnicodeDecodeError:
         raise InputError("the line is not UTF-8", place=place, valid="UTF-8 text") from None
     except ValueError as error:
-        raise InputError(f"broken JSON: {error}", place=place, valid="one JSON object a line") from None
+        what = f"broken JSON: {strict_json.problem(error)}"
+        raise InputError(what, place=place, valid="one JSON object a line") from None
     if nested_too_deeply(value):
         raise InputError("nested too deeply", place=place, valid=f"at most {DEEPEST_NESTING} levels")
     if not isinstance(value, dict):

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import importlib
+import inspect
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 from ..errors import InputError, Place
 
-__all__ = ["Importer"]
+__all__ = ["Importer", "parameters_taken"]
 
 
 class Importer:
@@ -43,3 +44,22 @@ class Importer:
             raise InputError(f"python: {module_name} has no function '{name}'", place=place)
         found: Callable[..., Any] = function
         return found
+
+
+def parameters_taken(
+    function: Callable[..., Any], offered: Sequence[str], reference: str, place: Place
+) -> tuple[str, ...]:
+    """Those of the `offered` arguments that a function takes by name. Raises InputError where it needs others."""
+    try:
+        parameters = inspect.signature(function).parameters.values()
+    except (TypeError, ValueError):
+        raise InputError(f"python: {reference} has no signature to read", place=place) from None
+    takes_any = any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters)
+    plain = [each for each in parameters if each.kind not in (each.VAR_KEYWORD, each.VAR_POSITIONAL)]
+    for parameter in plain:
+        strange = parameter.name not in offered and parameter.default is parameter.empty
+        if strange or parameter.kind is parameter.POSITIONAL_ONLY:
+            what = f"python: {reference} cannot be called: parameter '{parameter.name}'"
+            raise InputError(what, place=place, valid=f"def function({', '.join(offered)}): ... or some of these names")
+    names = {parameter.name for parameter in plain}
+    return tuple(name for name in offered if takes_any or name in names)

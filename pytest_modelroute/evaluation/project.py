@@ -13,14 +13,15 @@ from typing import Any
 from ..cassettes.replay import Recordings
 from ..errors import InputError, Place
 from ..registry.files import Files
-from ..registry.model import PromptBuilder, Registry, Task
+from ..registry.model import OwnCall, PromptBuilder, Registry, Task
 from ..registry.prompts import find_module
 from .answers import AnswerReader
+from .asking import Asker, OwnAsker, PromptAsker
 from .evaluate import TaskMaterial
 from .golden import GoldenCase, load_golden
 from .importing import Importer
 from .requests import RequestBuilder
-from .scoring import make_scorer
+from .scoring import check_output, make_scorer
 
 __all__ = ["Baseline", "Project", "load_baseline", "load_project"]
 
@@ -59,15 +60,26 @@ def load_project(files: Files, registry: Registry, rootdir: Path) -> Project:
 
 def _material(task: Task, registry: Registry, files: Files, importer: Importer) -> TaskMaterial:
     assert task.golden is not None
+    check_output(task.score, task.output.format)
     scorer = make_scorer(task.score, importer)
     return TaskMaterial(
         task=task,
         cases=load_golden(files, task.golden, scorer.objection),
-        requests=RequestBuilder(task, files, registry.folder, importer.function),
-        reader=AnswerReader(task.output, files),
+        asker=_asker(task, registry, files, importer.function),
         scorer=scorer,
         golden_label=files.label(task.golden),
     )
+
+
+def _asker(
+    task: Task, registry: Registry, files: Files, import_function: Callable[[str, Place], Callable[..., Any]]
+) -> Asker:
+    assert task.golden is not None
+    reader = AnswerReader(task.output, files)
+    if isinstance(task.prompt, OwnCall):
+        return OwnAsker(task, task.prompt, import_function, reader)
+    requests = RequestBuilder(task, files, registry.folder, import_function)
+    return PromptAsker(task, requests, reader, files.label(task.golden))
 
 
 def load_baseline(files: Files, registry: Registry, head: Project, rootdir: Path) -> Baseline:
@@ -87,15 +99,14 @@ def load_baseline(files: Files, registry: Registry, head: Project, rootdir: Path
             dataclasses.replace(case, expected=expected[case.id]) for case in base_cases if case.id in expected
         )
         try:
-            requests = RequestBuilder(task, files, registry.folder, _base_importer(task, files, registry, importer))
+            asker = _asker(task, registry, files, _base_importer(task, files, registry, importer))
         except InputError as error:  # only the comparison is lost: head is judged on the base's cases all the same
             warnings.append(f"{name}: nothing to compare with: {error.what}")
             continue
         materials[name] = TaskMaterial(
             task=task,
             cases=cases,
-            requests=requests,
-            reader=AnswerReader(task.output, files),
+            asker=asker,
             scorer=material.scorer,
             golden_label=files.label(task.golden),
         )
@@ -115,12 +126,12 @@ def _content(case: GoldenCase) -> str:
 def _base_importer(
     task: Task, files: Files, registry: Registry, importer: Importer
 ) -> Callable[[str, Place], Callable[..., Any]]:
-    """Imports a prompt builder as the base had it; a module from outside the project comes from the environment."""
+    """Imports a builder or call path as the base had it; a module from outside the project is the environment's."""
 
     def function(reference: str, place: Place) -> Callable[..., Any]:
         module_name, _, name = reference.partition(":")
         found = find_module(files, module_name, registry.folder)
-        if not isinstance(task.prompt, PromptBuilder) or found is None:
+        if not isinstance(task.prompt, (PromptBuilder, OwnCall)) or found is None:
             return importer.function(reference, place)
         importer.add_folders()
         path, source = found

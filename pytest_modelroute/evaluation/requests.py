@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import difflib
 import hashlib
 import inspect
 import json
@@ -13,7 +14,7 @@ from typing import Any
 
 from ..errors import InputError, Place, one_of
 from ..registry.files import Files
-from ..registry.model import PromptTemplate, Task, Tier, merged
+from ..registry.model import PromptBuilder, PromptTemplate, Task, Tier, merged
 from .golden import GoldenCase
 from .templates import TemplateFault, compile_prompt
 
@@ -37,7 +38,7 @@ class RequestBuilder:
         folder: PurePosixPath,
         import_function: Callable[[str, Place], Callable[..., Any]],
     ) -> None:
-        assert task.prompt is not None
+        assert isinstance(task.prompt, (PromptTemplate, PromptBuilder))
         assert task.golden is not None
         self._task = task
         self._golden_label = files.label(task.golden)
@@ -75,6 +76,11 @@ class RequestBuilder:
             raise InputError(what, place=self._place, valid="a mapping of arguments of messages.create")
         arguments = merged(self._layers[tier.name], prompt)
         self._check(arguments, case)
+        if "messages" not in arguments:
+            close = difflib.get_close_matches("messages", prompt, n=1)
+            what = f"task '{self._task.name}': the argument 'messages' is missing: the prompt has {one_of(prompt)}"
+            fix = f"rename '{close[0]}' to 'messages'" if close else "set messages in the prompt"
+            raise InputError(what, place=self._place, fix=fix)
         return arguments
 
     def _check(self, arguments: Mapping[str, Any], case: GoldenCase) -> None:
@@ -94,10 +100,9 @@ class RequestBuilder:
             if name in body:
                 what = f"case '{case.id}': the prompt sets '{name}' under extra_body"
                 raise InputError(what, place=self._place, valid="anything else that only the wire knows")
-        for name, where in (("max_tokens", "'request' of the registry"), ("messages", "the prompt")):
-            if name not in arguments:
-                what = f"task '{self._task.name}': the argument '{name}' is missing"
-                raise InputError(what, place=self._place, fix=f"set {name} in {where}")
+        if "max_tokens" not in arguments:
+            what = f"task '{self._task.name}': the argument 'max_tokens' is missing"
+            raise InputError(what, place=self._place, fix="set max_tokens in 'request' of the registry")
 
 
 def canonical_key(tier: Tier, arguments: Mapping[str, Any], sample: int = 0) -> str:

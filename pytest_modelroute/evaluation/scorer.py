@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from ..errors import did_you_mean
 from ..registry.model import ScorePolicy
 from .comparing import shown
 from .golden import ABSENT
@@ -48,6 +49,18 @@ class BuiltIn(Scorer):
     def _part(self, output: Any) -> Any:
         """The part of the output that is scored; ABSENT where it is not there."""
         return output if self._field is None else part_of(output, self._field)
+
+    def _expectation(self, expected: Any) -> Any:
+        """What the scored part is held against: `expected`, or its own `field` where it is written as the output is."""
+        if self._field is None or not isinstance(expected, dict):
+            return expected
+        return part_of(expected, self._field)
+
+    def _lacks_field(self, expected: Any) -> str | None:
+        """The objection to an expectation that is a mapping without the scored field."""
+        if not isinstance(expected, dict) or self._expectation(expected) is not ABSENT:
+            return None
+        return f"'expected' has no '{self._field}', which is scored: {did_you_mean(str(self._field), expected)}"
 
 
 def part_of(value: Any, field: str) -> Any:

@@ -5,19 +5,22 @@ from __future__ import annotations
 import copy
 import inspect
 import math
+import sys
+import traceback
 from collections.abc import Mapping
 from numbers import Real
+from pathlib import Path
 from typing import Any
 
 from ..errors import ErrorKind, InputError, UnobtainedAnswer, did_you_mean
-from ..registry.model import ScorePolicy, ScorerKind
+from ..registry.model import OutputFormat, ScorePolicy, ScorerKind
 from .golden import ABSENT
-from .importing import Importer
+from .importing import Importer, parameters_taken
 from .scorer import RIGHT, BuiltIn, Score, Scorer
 from .text_scorers import Contains, Regex
 from .value_scorers import Exact, Fields, Number, SetF1
 
-__all__ = ["make_scorer"]
+__all__ = ["check_output", "make_scorer"]
 
 ROUNDING = 1e-9  # what sums and products of floats may be beside 0 and 1
 
@@ -42,6 +45,22 @@ def make_scorer(policy: ScorePolicy, importer: Importer) -> Scorer:
     return built_in[policy.kind](policy)
 
 
+def check_output(policy: ScorePolicy, form: OutputFormat) -> None:
+    """Raise InputError for a scorer that needs what a text does not have: every case would be wrong for ever."""
+    if form is OutputFormat.JSON:
+        return
+    kind = policy.kind.value
+    needs = {
+        ScorerKind.FIELDS: "'kind: fields' scores fields",
+        ScorerKind.SET_F1: "'kind: set_f1' scores a list",
+    }.get(policy.kind)
+    if "field" in policy.options:
+        needs = f"'kind: {kind}' scores the field '{policy.options['field']}'"
+    if needs is not None:
+        what = f"{needs}, and the output is a text, which has none"
+        raise InputError(what, place=policy.place, fix="output: {format: json}")
+
+
 class PythonScorer(Scorer):
     """A function of the team's: called with those of `output`, `expected` and `input` that it names.
 
@@ -60,35 +79,13 @@ class PythonScorer(Scorer):
         self._reference: str = reference
         self._minimum = float(policy.options.get("minimum", 1))
         self._function = importer.function(reference, policy.place)
-        try:
-            parameters = inspect.signature(self._function).parameters.values()
-        except (TypeError, ValueError):
-            raise InputError(f"python: {reference} has no signature to read", place=policy.place) from None
-        takes_any = any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters)
-        plain = [
-            parameter
-            for parameter in parameters
-            if parameter.kind not in (parameter.VAR_KEYWORD, parameter.VAR_POSITIONAL)
-        ]
-        strange = [
-            parameter.name
-            for parameter in plain
-            if parameter.kind is parameter.POSITIONAL_ONLY
-            or (parameter.name not in self.offered and parameter.default is parameter.empty)
-        ]
-        if strange or inspect.iscoroutinefunction(self._function):
-            what = f"python: {reference} cannot be called as a scorer" + (
-                f": parameter '{strange[0]}'" if strange else ": it is async"
-            )
-            raise InputError(
-                what, place=policy.place, valid="def score(output, expected, input): ... or some of these names"
-            )
-        names = {parameter.name for parameter in plain}
-        self._needs_expected = any(each.name == "expected" and each.default is each.empty for each in plain)
-        self._wanted = tuple(name for name in self.offered if takes_any or name in names)
-        if "output" not in self._wanted:
-            what = f"python: {reference} cannot be called as a scorer: it takes no 'output'"
+        self._wanted = parameters_taken(self._function, self.offered, reference, policy.place)
+        if "output" not in self._wanted or inspect.iscoroutinefunction(self._function):
+            problem = "it is async" if "output" in self._wanted else "it takes no 'output'"
+            what = f"python: {reference} cannot be called as a scorer: {problem}"
             raise InputError(what, place=policy.place, valid="def score(output, expected, input): ...")
+        expected = inspect.signature(self._function).parameters.get("expected")
+        self._needs_expected = expected is not None and expected.default is expected.empty
 
     def objection(self, expected: Any) -> str | None:
         return "'expected' is missing" if expected is ABSENT and self._needs_expected else None
@@ -101,9 +98,18 @@ class PythonScorer(Scorer):
         except KeyboardInterrupt:
             raise
         except BaseException as error:  # a scorer may also call sys.exit() or pytest.skip()
-            what = f"the scorer {self._reference} raised {type(error).__name__}: {error}"
+            what = f"the scorer {self._reference} raised {type(error).__name__}: {error}{self._where(error)}"
             raise UnobtainedAnswer(ErrorKind.SCORER, what) from None
         return self._verdict(result)
+
+    def _where(self, error: BaseException) -> str:
+        """The innermost line of the scorer's own file that the error came through."""
+        code = getattr(inspect.unwrap(self._function), "__code__", None)
+        module = sys.modules.get(self._reference.partition(":")[0])
+        file = code.co_filename if code is not None else getattr(module, "__file__", None)
+        frames = traceback.walk_tb(error.__traceback__)
+        lines = [line for frame, line in frames if frame.f_code.co_filename == file]
+        return f" ({Path(str(file)).name}:{lines[-1]})" if lines else ""
 
     def _verdict(self, result: Any) -> Score:
         reason = ""

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import base64
+import difflib
+import functools
 import re
 from collections.abc import Callable, Mapping
 from pathlib import PurePosixPath
 from typing import Any
 
-from ..errors import InputError, ModelrouteError, Place
+from ..errors import InputError, ModelrouteError, Place, did_you_mean
 from ..registry.files import Files, inside
 from ..registry.model import PromptTemplate
 from ..registry.prompts import is_directive
@@ -20,6 +22,7 @@ MARKS = ("{{", "{%", "{#")  # a lone brace, as in JSON, begins no template
 _INDEX = re.compile("0|[1-9][0-9]{0,17}")
 
 Render = Callable[[Mapping[str, Any]], Any]
+Where = tuple[str | int, ...]
 
 
 class TemplateFault(ModelrouteError):
@@ -31,13 +34,14 @@ def compile_prompt(prompt: PromptTemplate, files: Files, folder: PurePosixPath) 
 
     The function raises TemplateFault naming the place in the prompt. Raises InputError for a broken template.
     """
-    return _Compiler(files, folder, files.label(prompt.path)).compile(prompt.content, "")
+    return _Compiler(files, folder, prompt).compile(prompt.content, ())
 
 
 def _sandbox() -> Any:
     """Jinja2 without escapes, and so that one input always gives one request."""
     import jinja2
     import jinja2.sandbox
+    from jinja2.utils import missing
 
     class Sandbox(jinja2.sandbox.ImmutableSandboxedEnvironment):
         def getattr(self, obj: Any, attribute: str) -> Any:
@@ -52,42 +56,76 @@ def _sandbox() -> Any:
         # Its text would hold an address in memory, another one in each run.
         raise TypeError(f"a {type(value).__name__} cannot be printed; call it, or add `| list`")
 
-    sandbox = Sandbox(undefined=jinja2.StrictUndefined, keep_trailing_newline=True, finalize=printable)
+    class LookedUp(jinja2.UndefinedError):
+        def __init__(self, obj: Any, name: Any, message: str) -> None:
+            super().__init__(message)
+            self.looked_up = (None if obj is missing else obj, name)
+
+    class Unknown(jinja2.StrictUndefined):
+        def __init__(self, hint: Any = None, obj: Any = missing, name: Any = None, exc: Any = None) -> None:
+            kind: Any = exc or functools.partial(LookedUp, obj, name)
+            super().__init__(hint, obj, name, kind)
+
+    sandbox = Sandbox(undefined=Unknown, keep_trailing_newline=True, finalize=printable)
     del sandbox.globals["lipsum"], sandbox.filters["random"]
     return sandbox
 
 
+def _told(where: Where) -> str:
+    """`messages[0].content`."""
+    return "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in where).removeprefix(".")
+
+
+def _undefined(error: Exception, data: Mapping[str, Any]) -> str | None:
+    """What is there instead of a name that a template asked for in vain; None for any other error."""
+    owner, name = getattr(error, "looked_up", (None, None))
+    if not isinstance(name, str):
+        return None
+    if isinstance(owner, Mapping):
+        whose = "'input'" if owner is data else "the mapping"
+        return f"{whose} has no '{name}': {did_you_mean(name, map(str, owner))}"
+    close = difflib.get_close_matches(name, data, n=1)
+    return f"{error}: did you mean 'input.{close[0]}'?" if owner is None and close else None
+
+
 class _Compiler:
-    def __init__(self, files: Files, folder: PurePosixPath, label: str) -> None:
+    def __init__(self, files: Files, folder: PurePosixPath, prompt: PromptTemplate) -> None:
         self._files = files
         self._folder = folder
-        self._label = label
+        self._prompt = prompt
+        self._label = files.label(prompt.path)
         self._environment: Any = None
 
-    def compile(self, value: Any, where: str) -> Render:
+    def _place(self, where: Where) -> Place:
+        return Place(self._label, self._prompt.line(where))
+
+    def _fault(self, where: Where, problem: object) -> TemplateFault:
+        return TemplateFault(f"{self._place(where)}: {_told(where)}: {problem}")
+
+    def compile(self, value: Any, where: Where) -> Render:
         if is_directive(value):
             return self._directive(value, where)
         if isinstance(value, dict):
-            parts = {key: self.compile(child, f"{where}.{key}" if where else key) for key, child in value.items()}
+            parts = {key: self.compile(child, (*where, key)) for key, child in value.items()}
             return lambda data: {key: render(data) for key, render in parts.items()}
         if isinstance(value, list):
-            items = [self.compile(child, f"{where}[{index}]") for index, child in enumerate(value)]
+            items = [self.compile(child, (*where, index)) for index, child in enumerate(value)]
             return lambda data: [render(data) for render in items]
         if isinstance(value, str) and any(mark in value for mark in MARKS):
             return self._template(value, where)
         return lambda data: value
 
-    def _template(self, text: str, where: str) -> Render:
+    def _template(self, text: str, where: Where) -> Render:
         try:
             template = self._jinja().from_string(text)
         except Exception as error:  # beside syntax errors: numbers too long, parentheses too deep
-            raise InputError(f"{where}: broken template: {error}", place=Place(self._label)) from None
+            raise InputError(f"{_told(where)}: broken template: {error}", place=self._place(where)) from None
 
         def render(data: Mapping[str, Any]) -> str:
             try:
                 rendered: str = template.render(input=data)
             except Exception as error:  # a template may raise anything
-                raise TemplateFault(f"{self._label}: {where}: {error}") from None
+                raise self._fault(where, _undefined(error, data) or error) from None
             return rendered
 
         return render
@@ -97,7 +135,7 @@ class _Compiler:
             self._environment = _sandbox()
         return self._environment
 
-    def _directive(self, value: Mapping[str, str], where: str) -> Render:
+    def _directive(self, value: Mapping[str, str], where: Where) -> Render:
         ((name, argument),) = value.items()
         if name == "$input":
 
@@ -105,7 +143,7 @@ class _Compiler:
                 try:
                     return resolve_pointer(data, argument)
                 except LookupError:
-                    raise TemplateFault(f"{self._label}: {where}: the input has no {argument}") from None
+                    raise self._fault(where, f"the input has no {argument}") from None
 
             return point
         path = self.compile(argument, where)
@@ -119,16 +157,16 @@ class _Compiler:
 
         return include
 
-    def _include(self, name: str, where: str) -> str:
+    def _include(self, name: str, where: Where) -> str:
         """A file's text, or base64 where it is not text."""
         try:
             content = self._files.read(inside(self._folder, name))
         except OSError:
-            raise TemplateFault(f"{self._label}: {where}: $file: {name} does not exist") from None
+            raise self._fault(where, f"$file: {name} does not exist") from None
         except ValueError as error:
-            raise TemplateFault(f"{self._label}: {where}: $file: '{name}' {error}") from None
+            raise self._fault(where, f"$file: '{name}' {error}") from None
         except InputError as error:
-            raise TemplateFault(f"{self._label}: {where}: $file: {error.what}") from None
+            raise self._fault(where, f"$file: {error.what}") from None
         try:
             text = content.decode("utf-8")
         except UnicodeDecodeError:

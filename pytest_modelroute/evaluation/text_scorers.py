@@ -91,6 +91,9 @@ class Regex(BuiltIn):
     def objection(self, expected: Any) -> str | None:
         if expected is ABSENT:
             return None if self._pattern is not None else "'expected' is missing"
+        if self._lacks_field(expected):
+            return self._lacks_field(expected)
+        expected = self._expectation(expected)
         if not isinstance(expected, str):
             return "'expected' is not a regular expression"
         problem = self._compile(expected)
@@ -101,6 +104,7 @@ class Regex(BuiltIn):
         if not isinstance(got, str):
             return Score(False, f"expected text, got {told(got)}")
         text = got.strip()
+        expected = self._expectation(expected)
         for pattern in (self._pattern, None if expected is ABSENT else expected):
             if pattern is None:
                 continue

@@ -18,8 +18,11 @@ __all__ = ["Exact", "Fields", "Number", "SetF1"]
 class Exact(BuiltIn):
     options = ("field", "ignore_case")
 
+    def objection(self, expected: Any) -> str | None:
+        return super().objection(expected) or self._lacks_field(expected)
+
     def score(self, output: Any, expected: Any, given: Mapping[str, Any]) -> Score:
-        got = self._part(output)
+        got, expected = self._part(output), self._expectation(expected)
         if got is not ABSENT and same(got, expected, ignore_case=self._ignore_case):
             return RIGHT
         return Score(False, f"expected {told(expected)}, got {told(got)}")
@@ -128,11 +131,14 @@ class Number(BuiltIn):
     def objection(self, expected: Any) -> str | None:
         if expected is ABSENT:
             return "'expected' is missing"
+        if self._lacks_field(expected):
+            return self._lacks_field(expected)
+        expected = self._expectation(expected)
         is_number = isinstance(expected, (int, float)) and not isinstance(expected, bool)
         return None if is_number else "'expected' is not a number"
 
     def score(self, output: Any, expected: Any, given: Mapping[str, Any]) -> Score:
-        got = self._part(output)
+        got, expected = self._part(output), self._expectation(expected)
         if isinstance(got, str):
             found = numbers_in(got)
             if not found or (self._pick == "only" and len(found) > 1):
@@ -157,10 +163,12 @@ class SetF1(BuiltIn):
     def objection(self, expected: Any) -> str | None:
         if expected is ABSENT:
             return "'expected' is missing"
-        return None if isinstance(expected, list) else "'expected' is not a list"
+        if self._lacks_field(expected):
+            return self._lacks_field(expected)
+        return None if isinstance(self._expectation(expected), list) else "'expected' is not a list"
 
     def score(self, output: Any, expected: Any, given: Mapping[str, Any]) -> Score:
-        got = self._part(output)
+        got, expected = self._part(output), self._expectation(expected)
         if not isinstance(got, list):
             return Score(False, f"expected a list, got {told(got)}")
         found = {canonical(item, ignore_case=self._ignore_case) for item in got}

@@ -9,19 +9,22 @@ from pathlib import Path
 import pytest
 
 from ..errors import InputError, ModelrouteError, did_you_mean
-from ..evaluation.evaluate import Play
+from ..evaluation.asking import Play
+from ..evaluation.planning import RecordMode
 from ..evaluation.project import load_baseline, load_project
 from ..registry.base import Commit, CommitFiles, merge_base
 from ..registry.changes import TIER_CHANGES, compare, reassigned, strict_tasks
 from ..registry.files import WorkingTree
 from ..registry.loading import load_registry
 from ..registry.model import Registry
-from ..reporting.assessment import Assessment, Comparison
+from ..reporting.assessment import Assessment, Comparison, Invocation
 from .collection import Collector
 from .session import SessionReport
-from .settings import SETTINGS, RecordMode, ReplayMode, Settings, read_settings
+from .settings import SETTINGS, ReplayMode, Settings, read_settings
 
 __all__ = ["activate"]
+
+DEFAULT_REGISTRY = "modelroute.yaml"  # as in the hooks, which import nothing
 
 
 def activate(config: pytest.Config) -> None:
@@ -29,7 +32,7 @@ def activate(config: pytest.Config) -> None:
     try:
         settings = read_settings(config)
         _check_recording(config, settings)
-        assessment = _assess(settings)
+        assessment = _assess(settings, _invocation(config, settings))
     except ModelrouteError as error:
         raise pytest.UsageError(f"modelroute: {error}") from None
     except OSError as error:
@@ -47,6 +50,10 @@ def activate(config: pytest.Config) -> None:
 
 def _check_recording(config: pytest.Config, settings: Settings) -> None:
     if settings.record is RecordMode.NONE:
+        # In the ini file it may stand for good, for the sessions that do record.
+        if config.option.modelroute_record_tiers is not None:
+            what = "--modelroute-record-tiers is given without --modelroute-record, and nothing would be recorded"
+            raise InputError(what, fix="add --modelroute-record=new_episodes")
         return
     parallel = getattr(config.option, "numprocesses", None) or getattr(config.option, "dist", "no") != "no"
     if parallel or hasattr(config, "workerinput"):
@@ -55,16 +62,23 @@ def _check_recording(config: pytest.Config, settings: Settings) -> None:
         raise InputError("--modelroute-replay=vcr checks recordings; it cannot be combined with --modelroute-record")
 
 
-def _assess(settings: Settings) -> Assessment:
+def _invocation(config: pytest.Config, settings: Settings) -> Invocation:
+    """What a command needs to find this registry from where pytest was started, which need not be rootdir."""
+    path = os.path.relpath(settings.rootdir / settings.registry, config.invocation_params.dir)
+    default = config.option.modelroute_registry is None and str(settings.registry) == DEFAULT_REGISTRY
+    return Invocation(path=Path(path).as_posix(), option=None if default else str(settings.registry))
+
+
+def _assess(settings: Settings, invocation: Invocation) -> Assessment:
     files = WorkingTree(settings.rootdir)
     try:
         registry = load_registry(files, settings.registry)
     except FileNotFoundError:
         what = f"no registry at {settings.registry} (from rootdir {settings.rootdir})"
-        fix = "--modelroute-registry=PATH, or `modelroute_registry` in pytest's ini file"
-        raise InputError(what, valid="a file such as modelroute.yaml", fix=fix) from None
+        options = "--modelroute-registry=PATH, or `modelroute_registry` in pytest's ini file"
+        raise InputError(what, fix=f"write {settings.registry} (README: five minutes), or {options}") from None
     _check_names(settings, registry)
-    commit = merge_base(settings.rootdir, settings.base) if settings.base else None
+    commit = merge_base(settings.rootdir, settings.base, settings.base_named_by) if settings.base else None
     tried, moves = reassigned(registry, settings.tries)
     project = load_project(files, tried, settings.rootdir)
     baseline, changes, strict = None, moves, frozenset(settings.tries)
@@ -91,7 +105,7 @@ def _assess(settings: Settings) -> Assessment:
         tried={name: registry.tasks[name].tier for name in settings.tries},
         warnings=(*warnings, *(baseline.warnings if baseline else ())),
     )
-    return Assessment(project, comparison, _player(settings))
+    return Assessment(project, comparison, _player(settings), invocation)
 
 
 def _check_names(settings: Settings, registry: Registry) -> None:

@@ -15,9 +15,9 @@ import pytest
 
 from ..evaluation.evaluate import Outcome
 from ..reporting.assessment import Assessment
-from ..reporting.json import task_to_wire
+from ..reporting.json import task_from_wire, task_to_wire
 from ..reporting.model import TaskReport
-from ..reporting.terminal import printable
+from ..reporting.text import printable
 from .settings import Settings
 
 __all__ = ["CaseItem", "Collector", "GateItem"]
@@ -37,6 +37,7 @@ class Collector:
 
     def __init__(self, config: pytest.Config, settings: Settings, assessment: Assessment) -> None:
         self._seen = False
+        self._complete = False
         self._captures = config.getoption("capture", "no") != "no"
         self._path = settings.rootdir / settings.registry
         self._assessment = assessment
@@ -50,6 +51,7 @@ class Collector:
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_collection_modifyitems(self, config: pytest.Config, items: list[pytest.Item]) -> Generator[None]:
         """Put back the gates of strict tasks that a selection or a shard dropped; `--deselect` means what it says."""
+        self._complete = True
         told = tuple(config.option.deselect or ())
         required = [
             item
@@ -67,11 +69,23 @@ class Collector:
 
     def pytest_collection_finish(self, session: pytest.Session) -> None:
         """A registry that an ignored folder hides would be a gate that nobody notices is gone."""
-        if not self._seen and self._assessment.gates() and not hasattr(session.config, "workerinput"):
+        # pytest calls this on its way out of a collection that failed too, and that failure says more.
+        if self._seen or not self._complete or hasattr(session.config, "workerinput"):
+            return
+        if self._assessment.gates():
             raise pytest.UsageError(
                 f"modelroute: {self._path} was not collected: it lies in a folder that pytest is told to ignore\n"
                 "  fix: name it on the command line, or take its folder out of norecursedirs or collect_ignore"
             )
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_report_from_serializable(self, data: dict[str, Any]) -> Generator[None, Any, Any]:
+        """Give a worker's failed gate its reasons back: of any failure that is not Python's, only its text is sent."""
+        report = yield
+        sent = data.get("modelroute_report")
+        if sent is not None and report is not None and report.failed:
+            report.longrepr = GateFailure(task_from_wire(json.loads(sent)))
+        return report
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_protocol(self, item: pytest.Item) -> bool | None:
@@ -177,10 +191,10 @@ class CaseItem(_ModelrouteItem):
         self.index = index
 
     def runtest(self) -> None:
-        self.parent.assessment.evaluations[self.task].result(self.index)
+        self.parent.assessment.evaluations[self.task].outcome(self.index)
 
     def call_report(self, start: float, stop: float, duration: float) -> pytest.TestReport:
-        result = self.parent.assessment.evaluations[self.task].result(self.index)
+        outcome = self.parent.assessment.evaluations[self.task].outcome(self.index)
         return pytest.TestReport(
             self.nodeid,
             self.location,
@@ -191,7 +205,7 @@ class CaseItem(_ModelrouteItem):
             duration=duration,
             start=start,
             stop=stop,
-            modelroute_outcome=result.outcome.value,
+            modelroute_outcome=outcome.value,
         )
 
 

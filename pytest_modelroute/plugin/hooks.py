@@ -42,6 +42,37 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         help="Record these tiers too, or `all`.",
     )
     group.addoption(
+        "--modelroute-dry-run",
+        action="store_true",
+        default=None,
+        help="Print what recording would call and cost, and stop there.",
+    )
+    group.addoption(
+        "--modelroute-max-usd",
+        metavar="X",
+        help="Refuse to record a plan above X USD, and stop when that much is spent.",
+    )
+    group.addoption(
+        "--modelroute-concurrency",
+        metavar="N",
+        help="Calls at once while recording (default: 8).",
+    )
+    group.addoption(
+        "--modelroute-timeout",
+        metavar="SECONDS",
+        help="How long an answer may take while recording (default: 600).",
+    )
+    group.addoption(
+        "--modelroute-verify",
+        metavar="N",
+        help="Call N random recorded cases again, live, and tell how many come out otherwise.",
+    )
+    group.addoption(
+        "--modelroute-verify-changed",
+        metavar="SHARE",
+        help="The share of verified cases that may come out otherwise (default: 0.05).",
+    )
+    group.addoption(
         "--modelroute-try",
         metavar="TASK=TIER",
         action="append",
@@ -57,6 +88,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addini("modelroute_base", "Compare with the merge base of this ref.", default=None)
     parser.addini("modelroute_record", f"Record answers: {RECORD_MODES}.", default="none")
     parser.addini("modelroute_record_tiers", "Record these tiers too, or `all`.", default="")
+    parser.addini("modelroute_dry_run", "Print the plan of a recording only.", type="bool", default=False)
+    parser.addini("modelroute_max_usd", "The most USD that a recording may cost.", default="")
+    parser.addini("modelroute_concurrency", "Calls at once while recording.", default="8")
+    parser.addini("modelroute_timeout", "Seconds that an answer may take while recording.", default="600")
+    parser.addini("modelroute_verify", "How many recorded cases to call again.", default="0")
+    parser.addini("modelroute_verify_changed", "The share of them that may come out otherwise.", default="0.05")
     parser.addini("modelroute_try", "Assignments to judge, TASK=TIER each.", type="args", default=[])
     parser.addini("modelroute_replay", "direct or vcr.", default="direct")
     parser.addini("modelroute_json", "Write the report as JSON to this path.", default="")

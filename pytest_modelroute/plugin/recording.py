@@ -2,26 +2,40 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Sequence
 from typing import Any
 
 import pytest
 
-from ..cassettes.recorder import Call, record, rewritten
-from ..cassettes.replay import Query, cassette_path, recorded_body
-from ..errors import ErrorKind, InputError, UnobtainedAnswer
-from ..evaluation.evaluate import TaskMaterial
+from ..cassettes.client import retirement
+from ..cassettes.recorder import Event, Recorded
+from ..errors import InputError
 from ..evaluation.golden import GoldenCase
-from ..registry.model import Tier
+from ..evaluation.planning import TaskPlan
+from ..evaluation.recording import RecordingRun
 from ..reporting.assessment import Assessment
-from ..writing import write_atomically
+from ..reporting.numbers import duration, usd
+from ..reporting.plan import plan_lines, plan_usd
+from ..reporting.progress import BarProgress, LineProgress, Progress
+from ..reporting.tally import Tally
+from ..reporting.terminal import printable
 from .collection import CaseItem, GateItem
-from .settings import RecordMode, Settings
+from .settings import Settings
 
-__all__ = ["Recording"]
+__all__ = ["Recording", "selected_cases"]
 
-SECONDS_BETWEEN_LINES = 5.0
+
+def selected_cases(session: pytest.Session, assessment: Assessment) -> dict[str, Sequence[GoldenCase]]:
+    """The cases of the selected items, by task; a gate that was selected alone stands for all of its task."""
+    materials = assessment.project.materials
+    chosen: dict[str, list[GoldenCase]] = {}
+    for item in session.items:
+        if isinstance(item, CaseItem):
+            chosen.setdefault(item.task, []).append(materials[item.task].cases[item.index])
+    for item in session.items:
+        if isinstance(item, GateItem) and item.task in materials and not item.put_back:
+            chosen.setdefault(item.task, list(materials[item.task].cases))
+    return {**chosen}
 
 
 class Recording:
@@ -30,133 +44,121 @@ class Recording:
     def __init__(self, settings: Settings, assessment: Assessment) -> None:
         self._settings = settings
         self._assessment = assessment
-        self._faults = 0
+        self._terminal: Any = None
+        self._failed: list[str] = []
+        project, baseline = assessment.project, assessment.comparison.baseline
+        self._run = RecordingRun(project, baseline, settings.rootdir, settings.record)
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
         """A call that failed fails the session, on a tier that no gate judges too."""
-        if self._faults and session.exitstatus == pytest.ExitCode.OK:
+        if self._failed and session.exitstatus == pytest.ExitCode.OK:
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+    def pytest_terminal_summary(self, terminalreporter: Any) -> None:
+        for told in self._failed:
+            terminalreporter.write_line(f"modelroute: {told}", red=True)
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtestloop(self, session: pytest.Session) -> Generator[None, object, object]:
         config = session.config
-        if not config.option.collectonly and not (
-            session.testsfailed and not config.option.continue_on_collection_errors
-        ):
-            terminal = config.pluginmanager.getplugin("terminalreporter")
+        broken = session.testsfailed and not config.option.continue_on_collection_errors
+        if not config.option.collectonly and not broken:
+            self._terminal = config.pluginmanager.getplugin("terminalreporter")
             try:
-                for name, cases in self._selected(session).items():
-                    for tier in self._tiers(name):
-                        self._record(self._assessment.project.materials[name], tier, cases, terminal)
+                self._record(selected_cases(session, self._assessment))
             except InputError as error:
                 raise pytest.UsageError(f"modelroute: {error}") from None
+            if self._settings.dry_run:
+                session.items.clear()
         return (yield)
 
-    def _selected(self, session: pytest.Session) -> dict[str, list[GoldenCase]]:
-        """The cases of the selected items; a gate that was selected alone stands for all of its task."""
-        materials = self._assessment.project.materials
-        chosen: dict[str, list[GoldenCase]] = {}
-        for item in session.items:
-            if isinstance(item, CaseItem):
-                chosen.setdefault(item.task, []).append(materials[item.task].cases[item.index])
-        for item in session.items:
-            if isinstance(item, GateItem) and item.task in materials and not item.put_back:
-                chosen.setdefault(item.task, list(materials[item.task].cases))
-        return chosen
-
-    def _tiers(self, name: str) -> list[Tier]:
-        registry = self._assessment.project.registry
-        wanted = {registry.tasks[name].tier, *self._settings.record_tiers}
-        return [tier for tier in registry.tiers if tier.name in wanted or "all" in wanted]
-
-    def _record(self, material: TaskMaterial, tier: Tier, cases: list[GoldenCase], terminal: Any) -> None:
-        project = self._assessment.project
-        name = material.task.name
-        cassette = project.recordings.cassette(name, tier.model)
-        calls = {call.key: call for call in self._calls(material, tier, cases)}
-        if not calls:
+    def _record(self, selected: dict[str, Sequence[GoldenCase]]) -> None:
+        if self._settings.dry_run:
+            self._tell_plan(self._run.plans(selected, self._settings.record_tiers))
             return
-        if cassette.fault:  # told before anything is paid for
-            what = f"{cassette.label} cannot be read: {cassette.fault}"
-            raise InputError(what, fix="restore the file from git, or move it away")
-        wanted = self._wanted(material, tier)
-        told = _Progress(terminal, f"{name} on {tier.name} ({tier.model})", len(calls))
-        outcome = record(list(calls.values()), tier, told.done)
-        told.end()
-        self._faults += len(outcome.faults)
-        if outcome.answered:
-            text = rewritten(cassette, outcome.answered, {call.case: wanted for call in calls.values()})
-            project.recordings.forget(name, tier.model)
-            path = cassette_path(project.registry.cassettes, name, tier.model)
-            write_atomically(self._settings.rootdir / path, text.encode())
-        for key, fault in outcome.faults.items():
-            project.recordings.failed(key, fault)
+        with self._run.locked() as found:
+            if found:
+                self._write(f"an interrupted recording left {found} answers, which are kept")
+            plans = self._run.plans(selected, self._settings.record_tiers)
+            self._tell_plan(plans)
+            self._check_cap(plan_usd(plans), bool(plans))
+            if plans:
+                self._make_calls(plans)
+
+    def _tell_plan(self, plans: Sequence[TaskPlan]) -> None:
+        for line in plan_lines(plans, self._settings.concurrency):
+            self._write(line)
+        for model in dict.fromkeys(plan.tier.model for plan in plans):
+            date = retirement(model)
+            if date is not None:
+                self._write(f"warning: {model} is deprecated; its provider retires it on {date}")
+
+    def _check_cap(self, cost: float | None, calls: bool) -> None:
+        cap = self._settings.max_usd
+        if cap is None or not calls:
+            return
+        if cost is None:
+            what = "--modelroute-max-usd: what this recording costs is not known"
+            fix = "set the tiers' `price`, and for a task of your own function record a few cases first (-k)"
+            raise InputError(what, fix=fix)
+        if cost > cap:
+            what = f"--modelroute-max-usd: this recording would cost about {usd(cost)} USD, above {usd(cap)} USD"
+            raise InputError(what, fix="select fewer cases (-k, or a task's node id), or raise the cap")
+
+    def _make_calls(self, plans: Sequence[TaskPlan]) -> None:
+        tally = Tally(plans)
+        progress = self._progress(tally)
+        cap = self._settings.max_usd
+
+        def on_event(event: Event | None) -> str | None:
+            if event is not None:
+                tally.count(event)
+            progress.update(event)
+            if cap is not None and event is not None and (tally.usd is None or tally.usd >= cap):
+                return f"{usd(tally.usd)} USD are spent, and --modelroute-max-usd is {usd(cap)}"
+            return None
+
+        try:
+            outcome = self._run.record(plans, self._settings.concurrency, self._settings.timeout, on_event)
+        finally:
+            progress.close()
+        self._tell_outcome(tally, outcome)
         if outcome.interrupted:
             raise KeyboardInterrupt
 
-    def _calls(self, material: TaskMaterial, tier: Tier, cases: list[GoldenCase]) -> Iterator[Call]:
-        cassette = self._assessment.project.recordings.cassette(material.task.name, tier.model)
-        mode = self._settings.record
-        if mode is RecordMode.ONCE and cassette.exists:
-            return
-        for case in cases:
-            key = material.key(case, tier)
-            if mode is RecordMode.ALL or not self._usable(material, tier, case, key):
-                yield Call(material.task.name, case.id, 0, key, material.requests.arguments(case, tier))
+    def _progress(self, tally: Tally) -> Progress:
+        terminal = self._terminal
+        if terminal is not None and terminal.isatty and self._settings_are_loud():
+            return BarProgress(tally, terminal._tw._file)
+        return LineProgress(tally, self._write)
 
-    def _usable(self, material: TaskMaterial, tier: Tier, case: GoldenCase, key: str) -> bool:
-        """Whether a replay would get an answer from what is recorded."""
-        query = Query(material.task.name, case.id, tier.model, key, dict, "", tier.endpoint)
-        try:
-            material.reader.read(recorded_body(self._assessment.project.recordings.find(query)))
-        except UnobtainedAnswer as error:
-            return error.kind is ErrorKind.SCORER
-        return True
+    def _settings_are_loud(self) -> bool:
+        return bool(self._terminal.verbosity >= 0 and self._terminal.config.getoption("color", "auto") != "no")
 
-    def _wanted(self, material: TaskMaterial, tier: Tier) -> frozenset[str]:
-        """The keys under which this model's recordings of the task are still wanted, by head's tiers or the base's."""
-        sides = [(self._assessment.project.registry, material)]
-        baseline = self._assessment.comparison.baseline
-        if baseline is not None and material.task.name in baseline.materials:
-            sides.append((baseline.registry, baseline.materials[material.task.name]))
-        return frozenset(
-            side.key(case, other)
-            for registry, side in sides
-            for other in registry.tiers
-            if other.model == tier.model
-            for case in side.cases
-        )
+    def _tell_outcome(self, tally: Tally, outcome: Recorded) -> None:
+        for (task, tier), of_plan in tally.of_plan.items():
+            told = f"{task} on {tier} ({of_plan.plan.tier.model})"
+            self._write(
+                f"recorded {told}: {of_plan.answered} of {of_plan.total}"
+                + f", {of_plan.failed} failed" * bool(of_plan.failed)
+                + f", {of_plan.retries} retries, down to {of_plan.lowest_limit} calls at once" * bool(of_plan.retries)
+            )
+            self._tell_models(of_plan.plan, tally)
+            if of_plan.failed:
+                self._failed.append(f"{told}: {of_plan.failed} of {of_plan.total} calls gave no answer")
+        estimated = plan_usd(tally.plans)
+        planned = f", planned {usd(estimated)}" if estimated is not None else ""
+        self._write(f"{tally.answered} answers for {usd(tally.usd)} USD{planned}, in {duration(tally.elapsed)}")
+        if outcome.stopped is not None:
+            self._failed.append(f"recording stopped: {outcome.stopped}")
+            again = "what arrived is kept: give the same command again to record the rest"
+            self._write(f"stopped: {outcome.stopped}; {again}")
 
-
-class _Progress:
-    """A plain line at the start, every few seconds, and at the end."""
-
-    def __init__(self, terminal: Any, what: str, total: int) -> None:
-        self._terminal = terminal
-        self._what = what
-        self._total = total
-        self._finished = 0
-        self._faults = 0
-        self._told_at = time.monotonic()
-        self._write(f"recording {what}: {total} calls")
-
-    def done(self, call: Call, fault: str | None) -> None:
-        self._finished += 1
-        if fault is not None:
-            self._faults += 1
-            if self._faults <= 3:
-                self._write(f"no answer to {call.case}: {fault}")
-        if time.monotonic() - self._told_at > SECONDS_BETWEEN_LINES:
-            self._told_at = time.monotonic()
-            self._write(f"recording {self._what}: {self._finished} of {self._total}")
-
-    def end(self) -> None:
-        answered = self._finished - self._faults
-        self._write(
-            f"recorded {self._what}: {answered} of {self._total}" + f", {self._faults} failed" * bool(self._faults)
-        )
+    def _tell_models(self, plan: TaskPlan, tally: Tally) -> None:
+        for model in sorted(tally.models.get((plan.task, plan.tier.name), set()) - {plan.tier.model}):
+            self._write(f"warning: {plan.tier.name} asks for {plan.tier.model}, and {model} answered")
 
     def _write(self, text: str) -> None:
         if self._terminal is not None:
-            self._terminal.write_line(f"modelroute: {text}")
+            self._terminal.write_line(f"modelroute: {printable(text)}")

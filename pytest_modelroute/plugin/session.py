@@ -9,12 +9,14 @@ from typing import Any
 import pytest
 
 from ..errors import InputError
+from ..evaluation.planning import RecordMode
 from ..judgement.gate import Verdict
 from ..reporting.assessment import Assessment
 from ..reporting.json import task_from_wire, write_json
 from ..reporting.model import RunReport, TaskReport
 from ..reporting.terminal import Line, Tone, render
-from .settings import RecordMode, Settings
+from ..reporting.wording import counted
+from .settings import Settings
 
 __all__ = ["SessionReport"]
 
@@ -35,7 +37,11 @@ class SessionReport:
         project = self._assessment.project
         cases = sum(len(material.cases) for material in project.materials.values())
         commit = self._assessment.comparison.commit
-        told = [f"modelroute: {project.registry.path}", f"{len(project.materials)} gated tasks", f"{cases} cases"]
+        told = [
+            f"modelroute: {project.registry.path}",
+            counted(len(project.materials), "gated task"),
+            counted(cases, "case"),
+        ]
         told.append(f"base {commit.ref} ({commit.commit[:10]})" if commit else "no base")
         told += [f"trying {task}={tier}" for task, tier in self._settings.tries.items()]
         if self._settings.record is not RecordMode.NONE:

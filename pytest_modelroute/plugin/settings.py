@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,18 +13,10 @@ from typing import TypeVar
 import pytest
 
 from ..errors import InputError, did_you_mean, one_of
+from ..evaluation.planning import RecordMode
 from ..registry.ci import base_from_ci
 
-__all__ = ["SETTINGS", "RecordMode", "ReplayMode", "Settings", "read_settings"]
-
-
-class RecordMode(Enum):
-    """vcrpy's words."""
-
-    NONE = "none"
-    ONCE = "once"
-    NEW_EPISODES = "new_episodes"
-    ALL = "all"
+__all__ = ["SETTINGS", "ReplayMode", "Settings", "read_settings"]
 
 
 class ReplayMode(Enum):
@@ -35,14 +28,24 @@ class ReplayMode(Enum):
 class Settings:
     """What this session is asked to do.
 
-    `registry` is relative to `rootdir`, `json` absolute; of the refs in `base` the first that git knows counts.
+    `registry` is relative to `rootdir`, `json` absolute; of the refs in `base` the first that git knows counts, and
+    `base_named_by` has the CI's variable for each that came from one.
+    `max_usd` is None without a cap, `timeout` in seconds for each attempt, `verify` the number of cases to call again
+    and `verify_changed` the share of them that may come out otherwise.
     """
 
     rootdir: Path
     registry: PurePosixPath
     base: tuple[str, ...]
+    base_named_by: Mapping[str, str]
     record: RecordMode
     record_tiers: tuple[str, ...]
+    concurrency: int
+    timeout: float
+    max_usd: float | None
+    dry_run: bool
+    verify: int
+    verify_changed: float
     tries: Mapping[str, str]
     replay: ReplayMode
     json: Path | None
@@ -64,12 +67,20 @@ def read_settings(config: pytest.Config) -> Settings:
     typed_base = config.option.modelroute_base
     # Only the command line can switch the comparison off: an ini file is part of the change under review.
     base = (config.getini("modelroute_base") or None) if typed_base is None else typed_base
+    named_by = base_from_ci(os.environ) if base is None else {}
     return Settings(
         rootdir=config.rootpath,
         registry=_below_rootdir(config, value("registry"), typed=config.option.modelroute_registry is not None),
-        base=base_from_ci(os.environ) if base is None else tuple(filter(None, [base])),
+        base=tuple(named_by) if base is None else tuple(filter(None, [base])),
+        base_named_by=named_by,
         record=_record_mode(value("record")),
         record_tiers=tuple(name.strip() for name in value("record_tiers").split(",") if name.strip()),
+        concurrency=int(_number("--modelroute-concurrency", value("concurrency"), "a whole number from 1", 1)),
+        timeout=_number("--modelroute-timeout", value("timeout"), "seconds, more than 0", 0.001),
+        max_usd=_number("--modelroute-max-usd", cap, "USD, from 0", 0) if (cap := value("max_usd")) else None,
+        dry_run=bool(config.option.modelroute_dry_run or config.getini("modelroute_dry_run")),
+        verify=int(_number("--modelroute-verify", value("verify"), "a whole number from 0", 0)),
+        verify_changed=_number("--modelroute-verify-changed", value("verify_changed"), "a share from 0 to 1", 0, 1),
         tries=_tries(config.option.modelroute_try or config.getini("modelroute_try")),
         replay=_mode(ReplayMode, "--modelroute-replay", value("replay")),
         json=config.invocation_params.dir / json if json else None,
@@ -103,6 +114,17 @@ def _mode(kind: type[Mode], option: str, text: str) -> Mode:
     except ValueError:
         valid = did_you_mean(text, [mode.value for mode in kind])
         raise InputError(f"{option}: unknown mode '{text}'", valid=valid) from None
+
+
+def _number(option: str, text: str, valid: str, least: float, most: float = math.inf) -> float:
+    whole = valid.startswith("a whole")
+    try:
+        number = float(text)
+    except ValueError:
+        number = math.nan
+    if not least <= number <= most or math.isinf(number) or (whole and number != int(number)):
+        raise InputError(f"{option}: '{text}' is not valid", valid=valid)
+    return number
 
 
 def _tries(texts: list[str]) -> dict[str, str]:

@@ -8,9 +8,10 @@ import os
 import posixpath
 import re
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
+from types import MappingProxyType
 from typing import BinaryIO
 
 from ..errors import InputError
@@ -61,11 +62,15 @@ def _paths(output: bytes) -> str:
     return output.decode("utf-8", "surrogateescape")
 
 
-def merge_base(rootdir: Path, refs: Sequence[str]) -> Commit:
-    """The commit where HEAD left the first of `refs` that git knows.
+def merge_base(rootdir: Path, refs: Sequence[str], named_by: Mapping[str, str] = MappingProxyType({})) -> Commit:
+    """The commit where HEAD left the first of `refs` that git knows; `named_by` has the variables that gave them.
 
     Raises InputError where it knows none, or where the history is too shallow to tell.
     """
+
+    def told(ref: str, problem: str) -> str:
+        return f"{named_by[ref]} names the base: {problem}" if ref in named_by else f"--modelroute-base: {problem}"
+
     shallow = _git(rootdir, "rev-parse", "--is-shallow-repository").strip() == b"true"
     deepen = "git fetch --unshallow (in GitHub Actions: actions/checkout with fetch-depth: 0; in GitLab: GIT_DEPTH: 0)"
     for ref in refs:
@@ -74,16 +79,15 @@ def merge_base(rootdir: Path, refs: Sequence[str]) -> Commit:
             break
     else:
         fix = deepen if shallow else f"git fetch origin {refs[-1].removeprefix('origin/')}"
-        what = f"--modelroute-base: git knows no commit '{refs[-1]}'"
+        what = told(refs[-1], f"git knows no commit '{refs[-1]}'")
         raise InputError(what, valid="a branch, tag or commit", fix=fix)
     try:
         ancestor = _git(rootdir, "merge-base", commit.decode().strip(), "HEAD")
     except _GitFault:
         if shallow:
-            raise InputError(
-                f"--modelroute-base: the clone is too shallow to find where HEAD left '{ref}'", fix=deepen
-            ) from None
-        what = f"--modelroute-base: '{ref}' and HEAD have no common ancestor"
+            what = told(ref, f"the clone is too shallow to find where HEAD left '{ref}'")
+            raise InputError(what, fix=deepen) from None
+        what = told(ref, f"'{ref}' and HEAD have no common ancestor")
         raise InputError(what, valid="a ref that HEAD comes from") from None
     return Commit(ref, ancestor.decode().strip())
 

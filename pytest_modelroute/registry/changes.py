@@ -9,7 +9,7 @@ from enum import Enum
 from typing import Any
 
 from ..errors import InputError, Place, did_you_mean
-from .model import Acknowledgement, Prompt, PromptTemplate, Registry, Task, merged
+from .model import Acknowledgement, OwnCall, Prompt, PromptTemplate, Registry, Task, Tier, merged
 from .prompts import is_directive
 
 __all__ = ["TIER_CHANGES", "Change", "ChangeKind", "compare", "reassigned", "strict_tasks"]
@@ -34,7 +34,10 @@ STRICT = frozenset({ChangeKind.DOWNGRADE, ChangeKind.MODEL_SWAP, ChangeKind.PROM
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One difference; `old` and `new` are JSON-like, `place` is in the head's files."""
+    """One difference; `old` and `new` are JSON-like, `place` is in the head's files.
+
+    `undoing` says, of a move to another tier or model, which edit takes it back.
+    """
 
     kind: ChangeKind
     task: str | None
@@ -42,6 +45,7 @@ class Change:
     new: Any
     place: Place
     acknowledged: Acknowledgement | None = None
+    undoing: str = ""
 
 
 def compare(base: Registry, head: Registry) -> tuple[Change, ...]:
@@ -111,12 +115,11 @@ def _tier_change(base: Registry, head: Registry, before: Task, after: Task) -> I
     if old.served_by == new.served_by:
         return
     if old.name == new.name:
-        told = (old.model, new.model) if old.model != new.model else (old.base_url, new.base_url)
-        yield Change(ChangeKind.MODEL_SWAP, after.name, *told, after.tier_place)
+        yield _swap(old, new, after.name)
         return
     known = base.rank(new.name)
     if known is not None and base.tiers[known].served_by != new.served_by:
-        yield Change(ChangeKind.MODEL_SWAP, after.name, base.tiers[known].model, new.model, after.tier_place)
+        yield _swap(base.tiers[known], new, after.name)
     steps = []
     for registry in (base, head):
         source, target = _rank(registry, old.served_by, old.name), _rank(registry, new.served_by, new.name)
@@ -125,7 +128,22 @@ def _tier_change(base: Registry, head: Registry, before: Task, after: Task) -> I
     # In no order that knows both tiers is this a step up: then nothing says that it is not a step down.
     upgrade = bool(steps) and min(steps) >= 0
     kind = ChangeKind.UPGRADE if upgrade else ChangeKind.DOWNGRADE
-    yield Change(kind, after.name, old.name, new.name, after.tier_place)
+    undoing = f"put `tier: {old.name}` back at {after.tier_place}"
+    yield Change(kind, after.name, old.name, new.name, after.tier_place, undoing=undoing)
+
+
+def _swap(old: Tier, new: Tier, task: str) -> Change:
+    """The tier's own change: its place is the tier's, and not that of a task which names it."""
+    edits = []
+    if old.model != new.model:
+        edits.append(f"put `model: {old.model}` back at {new.places['model']}")
+    if old.base_url != new.base_url:
+        there = old.base_url is not None
+        edit = f"put `base_url: {old.base_url}` back" if there else f"take `base_url: {new.base_url}` out"
+        edits.append(f"{edit} at {new.places['base_url']}")
+    told = (old.model, new.model) if old.model != new.model else (old.base_url, new.base_url)
+    place = new.places["base_url" if old.model == new.model else "model"]
+    return Change(ChangeKind.MODEL_SWAP, task, *told, place, undoing=" and ".join(edits))
 
 
 def _rank(registry: Registry, served_by: tuple[str, str, str | None], name: str) -> int | None:
@@ -163,6 +181,8 @@ def _prompt_name(prompt: Prompt | None) -> str | None:
 
 
 def _request_change(base: Registry, head: Registry, before: Task, after: Task) -> Iterator[Change]:
+    if isinstance(after.prompt, OwnCall):  # it makes its own requests
+        return
     source, target = base.tier(before.tier), head.tier(after.tier)
     if source.name == target.name or source.served_by == target.served_by:
         old, new = before.arguments(source), after.arguments(target)

@@ -75,7 +75,7 @@ def _faults(error: Any, document: Document) -> Iterable[InputError]:
             yield InputError(f"{name}: {why[0].lower()}{why[1:]}", place=place)
         case "pattern" if "pattern" in error.schema:
             what = f"{name}: {_shown(error.instance)} is not valid"
-            yield InputError(what, place=place, valid=f"text that matches {error.schema['pattern']}")
+            yield InputError(what, place=place, valid=_in_words(error.schema))
         case "minItems" | "minProperties":
             kind = "list" if error.validator == "minItems" else "mapping"
             yield InputError(f"{name}: the {kind} is empty", place=place, valid="at least one entry")
@@ -90,7 +90,10 @@ def _faults(error: Any, document: Document) -> Iterable[InputError]:
             words = {"minimum": "at least", "maximum": "at most", "exclusiveMaximum": "less than"}
             limits = (f"{word} {error.schema[key]}" for key, word in words.items() if key in error.schema)
             what = f"{name}: {_shown(error.instance)} is out of range"
-            yield InputError(what, place=place, valid=" and ".join(limits))
+            valid = " and ".join(limits)
+            if "exclusiveMaximum" in error.schema:
+                valid += f": {_in_words(error.schema)}"
+            yield InputError(what, place=place, valid=valid)
         case "oneOf":
             described = " or ".join(str(branch.get("type")) for branch in error.validator_value)
             deeper = [inner for inner in error.context if len(inner.absolute_path) > len(path)]
@@ -106,6 +109,14 @@ def _faults(error: Any, document: Document) -> Iterable[InputError]:
                     )
         case _:
             yield InputError(f"{name}: {error.message}", place=place)
+
+
+def _in_words(schema: dict[str, Any]) -> str:
+    """What would be right, as the schema says it to people: by example, else by its description."""
+    if "examples" in schema:
+        return " or ".join(map(str, schema["examples"]))
+    why = str(schema["description"]).removesuffix(".")
+    return why[0].lower() + why[1:]
 
 
 def _shown(value: object) -> str:

@@ -12,36 +12,40 @@ from ..errors import InputError, Place
 __all__ = ["base_from_ci"]
 
 
-def base_from_ci(environment: Mapping[str, str]) -> tuple[str, ...]:
-    """The refs to compare with, the best one first; empty where no change is under review.
+def base_from_ci(environment: Mapping[str, str]) -> dict[str, str]:
+    """The refs to compare with, the best one first, each with the variable that names it; none without a review.
 
     The first that the clone has is the base. Raises InputError for a broken event file.
     """
     if environment.get("GITHUB_ACTIONS") == "true":
-        return _github(environment)
-    if environment.get("GITLAB_CI") == "true":
-        return _gitlab(environment)
-    return ()
+        named = _github(environment)
+    else:
+        named = _gitlab(environment) if environment.get("GITLAB_CI") == "true" else []
+    refs: dict[str, str] = {}
+    for variable, ref in named:
+        if ref:
+            refs.setdefault(ref, variable)
+    return refs
 
 
-def _github(environment: Mapping[str, str]) -> tuple[str, ...]:
+def _github(environment: Mapping[str, str]) -> list[tuple[str, str | None]]:
     name = environment.get("GITHUB_EVENT_NAME")
     if name not in ("pull_request", "merge_group"):
-        return ()
-    refs: list[str | None] = []
+        return []
+    refs: list[tuple[str, str | None]] = []
     merged = environment.get("GITHUB_SHA")
     if merged and environment.get("GITHUB_REF", "").endswith("/merge"):
         # GitHub's own merge commit: its first parent is the target branch as it was merged with, where
         # `pull_request.base.sha` may be older and would show other people's changes as this one's. Named by its hash,
         # since a workflow may have checked out something else, which then may not have this commit.
-        refs.append(f"{merged}^1")
+        refs.append(("GITHUB_SHA", f"{merged}^1"))
     path = environment.get("GITHUB_EVENT_PATH")
     if path:
         event = _event(Path(path))
-        refs += [_text(event, "merge_group", "base_sha"), _text(event, "pull_request", "base", "sha")]
+        for names in (("merge_group", "base_sha"), ("pull_request", "base", "sha")):
+            refs.append(("GITHUB_EVENT_PATH", _text(event, *names)))
     branch = environment.get("GITHUB_BASE_REF")
-    refs.append(f"origin/{branch}" if branch else None)
-    return tuple(ref for ref in refs if ref)
+    return [*refs, ("GITHUB_BASE_REF", f"origin/{branch}" if branch else None)]
 
 
 def _event(path: Path) -> dict[str, Any]:
@@ -60,14 +64,13 @@ def _text(value: Any, *names: str) -> str | None:
     return value if isinstance(value, str) and value.isalnum() else None
 
 
-def _gitlab(environment: Mapping[str, str]) -> tuple[str, ...]:
+def _gitlab(environment: Mapping[str, str]) -> list[tuple[str, str | None]]:
     if not environment.get("CI_MERGE_REQUEST_IID"):
-        return ()
+        return []
+    # The first is set in merged-results pipelines and merge trains, where HEAD is a merge with the target's tip.
+    hashes = ("CI_MERGE_REQUEST_TARGET_BRANCH_SHA", "CI_MERGE_REQUEST_DIFF_BASE_SHA")
     branch = environment.get("CI_MERGE_REQUEST_TARGET_BRANCH_NAME")
-    refs = (
-        # Set in merged-results pipelines and merge trains, where HEAD is a merge with the target's tip.
-        environment.get("CI_MERGE_REQUEST_TARGET_BRANCH_SHA"),
-        environment.get("CI_MERGE_REQUEST_DIFF_BASE_SHA"),
-        f"origin/{branch}" if branch else None,
-    )
-    return tuple(ref for ref in refs if ref)
+    return [
+        *((variable, environment.get(variable)) for variable in hashes),
+        ("CI_MERGE_REQUEST_TARGET_BRANCH_NAME", f"origin/{branch}" if branch else None),
+    ]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import errno
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import PurePosixPath
 from typing import Any, TypeVar
 
@@ -19,6 +19,7 @@ from .model import (
     GatePolicy,
     OutputFormat,
     OutputPolicy,
+    OwnCall,
     Prompt,
     Registry,
     Rule,
@@ -76,10 +77,20 @@ class _Loader:
             tasks=tasks,
             cassettes=self._inside(self._value.get("cassettes", "cassettes"), "cassettes"),
             acknowledged=tuple(self._acknowledged()),
-            warnings=price_warnings(tiers, self._document),
+            warnings=(*price_warnings(tiers, self._document), *self._half_gated(tasks)),
             default_tier_place=self._document.place("default_tier"),
             tiers_place=self._document.place("tiers"),
         )
+
+    def _half_gated(self, tasks: Mapping[str, Task]) -> Iterator[str]:
+        for name, task in tasks.items():
+            if task.golden is not None and task.prompt is None:
+                place = self._document.place("tasks", name, "golden")
+                yield f"{place}: {name} has a golden dataset without a prompt: the task is not gated"
+            elif task.golden is None and task.prompt is not None:
+                key = "call" if isinstance(task.prompt, OwnCall) else "prompt"
+                place = self._document.place("tasks", name, key)
+                yield f"{place}: {name} has a {key} without a golden dataset: the task is not gated"
 
     def _task(self, name: str, raw: Mapping[str, Any], tiers: list[str]) -> Task:
         here = ("tasks", name)
@@ -96,7 +107,8 @@ class _Loader:
             name=name,
             tier=raw["tier"],
             golden=golden,
-            prompt=self._prompt(raw["prompt"], *here, "prompt") if "prompt" in raw else None,
+            prompt=self._asked(raw, *here),
+            samples=raw.get("samples", self._value.get("defaults", {}).get("samples", 1)),
             default_request=self._value.get("defaults", {}).get("request", {}),
             request=raw.get("request", {}),
             output=self._output(output, name),
@@ -146,8 +158,24 @@ class _Loader:
             return SchemaDocument(path, strict_json.parse_unique(data.decode("utf-8-sig")))
         except ValueError as error:
             raise InputError(
-                f"the schema is not JSON: {error}", place=Place(label, getattr(error, "lineno", None))
+                f"the schema is not JSON: {strict_json.problem(error)}",
+                place=Place(label, getattr(error, "lineno", None)),
             ) from None
+
+    def _asked(self, raw: Mapping[str, Any], *here: str) -> Prompt | None:
+        """What is asked of the model: a prompt, or the team's own call path."""
+        if "call" not in raw:
+            if "hosts" in raw:
+                place = self._document.place(*here, "hosts")
+                raise InputError(f"{'.'.join(here)}: 'hosts' needs 'call'", place=place)
+            return self._prompt(raw["prompt"], *here, "prompt") if "prompt" in raw else None
+        for name in ("prompt", "request"):
+            if name in raw:
+                what = f"{'.'.join(here)}: '{name}' stands beside 'call'"
+                valid = "one of them: the function of `call` makes its own requests"
+                raise InputError(what, place=self._document.place(*here, name), valid=valid)
+        builder = read_builder(self._files, raw["call"], self._path.parent)
+        return OwnCall(builder.reference, builder.code, tuple(raw.get("hosts", ())))
 
     def _prompt(self, raw: str | Mapping[str, str], *where: str) -> Prompt:
         if not isinstance(raw, str):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 from pathlib import PurePosixPath
 from typing import Any
@@ -17,6 +17,7 @@ __all__ = [
     "GatePolicy",
     "OutputFormat",
     "OutputPolicy",
+    "OwnCall",
     "Price",
     "Prompt",
     "PromptBuilder",
@@ -76,7 +77,10 @@ class Price:
 
 @dataclass(frozen=True, slots=True)
 class Tier:
-    """One model of the list, with its endpoint; `request` are arguments that belong to this tier alone."""
+    """One model of the list, with its endpoint; `request` are arguments that belong to this tier alone.
+
+    `places` are those of `model` and `base_url`.
+    """
 
     name: str
     model: str
@@ -85,6 +89,8 @@ class Tier:
     base_url: str | None
     api_key_env: str | None
     request: Mapping[str, Any]
+    places: Mapping[str, Place] = field(default_factory=dict, compare=False, repr=False)
+    concurrency: int | None = None
 
     @property
     def endpoint(self) -> str:
@@ -99,11 +105,21 @@ class Tier:
 
 @dataclass(frozen=True, slots=True)
 class PromptTemplate:
-    """A prompt file's parsed content, and the digest of each fixed file that it includes."""
+    """A prompt file's parsed content, and the digest of each fixed file that it includes.
+
+    `lines` has the line of each value by its path, as a parsed YAML document does.
+    """
 
     path: PurePosixPath
     content: Mapping[str, Any]
     files: Mapping[str, str]
+    lines: Mapping[tuple[str | int, ...], int] = field(default_factory=dict, compare=False, repr=False)
+
+    def line(self, path: tuple[str | int, ...]) -> int | None:
+        """Where `path` stands, or its nearest ancestor that is written down."""
+        while path and path not in self.lines:
+            path = path[:-1]
+        return self.lines.get(path)
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +131,19 @@ class PromptBuilder:
     code: str | None
 
 
-Prompt = PromptTemplate | PromptBuilder
+@dataclass(frozen=True, slots=True)
+class OwnCall:
+    """The team's own call path instead of a prompt: `module:function`, with its syntax tree as a builder's.
+
+    `hosts` are those that it may call beside the tier's endpoint.
+    """
+
+    reference: str
+    code: str | None
+    hosts: tuple[str, ...]
+
+
+Prompt = PromptTemplate | PromptBuilder | OwnCall
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,12 +185,16 @@ class GatePolicy:
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """One task type. `default_request` comes from the registry's defaults, `request` is the task's own."""
+    """One task type. `default_request` comes from the registry's defaults, `request` is the task's own.
+
+    `samples` is how often each case is recorded, and replayed.
+    """
 
     name: str
     tier: str
     golden: PurePosixPath | None
     prompt: Prompt | None
+    samples: int
     default_request: Mapping[str, Any]
     request: Mapping[str, Any]
     output: OutputPolicy

@@ -41,7 +41,7 @@ def read_template(files: Files, path: PurePosixPath, folder: PurePosixPath) -> P
         if is_directive(value) and "$file" in value and "{" not in value["$file"]:
             place = document.place(*where)
             included[value["$file"]] = hashlib.sha256(_read_include(files, folder, value["$file"], place)).hexdigest()
-    return PromptTemplate(path, document.value, included)
+    return PromptTemplate(path, document.value, included, document.lines)
 
 
 def _read_include(files: Files, folder: PurePosixPath, text: str, place: Place) -> bytes:

@@ -14,6 +14,8 @@ from .model import Price, Tier
 
 __all__ = ["price_warnings", "read_tiers"]
 
+APPENDED = ("/v1/messages", "/v1")  # with either in the address, each call would go to /v1/.../v1/messages
+
 
 def read_tiers(document: Document) -> tuple[Tier, ...]:
     """The tiers of a registry whose shape is checked, cheapest first. Raises InputError."""
@@ -55,6 +57,14 @@ def _tier(document: Document, index: int, raw: Mapping[str, Any]) -> Tier:
             place=document.place("tiers", index, "base_url"),
             valid="http://HOST:PORT or https://HOST",
         )
+    appended = None if base_url is None else next(filter(_path(base_url).endswith, APPENDED), None)
+    if base_url is not None and appended is not None:
+        raise InputError(
+            f"tiers.{index}.base_url: '{base_url}' ends in {appended}, which the SDK appends itself",
+            place=document.place("tiers", index, "base_url"),
+            valid="the address without it",
+            fix=f"base_url: {base_url.rstrip('/').removesuffix(appended)}",
+        )
     if base_url is not None and not _is_loopback(base_url) and "api_key_env" not in raw:
         raise InputError(
             f"tiers.{index}: {base_url} is not on this machine, and no key is named for it",
@@ -68,8 +78,14 @@ def _tier(document: Document, index: int, raw: Mapping[str, Any]) -> Tier:
         price=Price(price.get("input"), price.get("output"), price.get("as_of")) if price else None,
         base_url=base_url,
         api_key_env=raw.get("api_key_env"),
+        concurrency=raw.get("concurrency"),
         request=raw.get("request", {}),
+        places={key: document.place("tiers", index, key) for key in ("model", "base_url")},
     )
+
+
+def _path(url: str) -> str:
+    return urlsplit(url).path.rstrip("/")
 
 
 def _has_host(url: str) -> bool:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 from ..errors import ErrorKind, InputError
-from ..evaluation.evaluate import CaseResult, Evaluation, Outcome, Play
+from ..evaluation.asking import Play
+from ..evaluation.evaluate import CaseResult, Evaluation, Outcome
 from ..evaluation.project import Baseline, Project
 from ..judgement.gate import Counts, Decision, Verdict, judge
 from ..registry.base import Commit
@@ -16,7 +18,7 @@ from .model import PairedReport, RunReport, TaskReport, TierChange
 from .pairing import distinct_counts, paired_report
 from .wording import reason
 
-__all__ = ["Assessment", "Comparison"]
+__all__ = ["Assessment", "Comparison", "Invocation"]
 
 
 @dataclass(frozen=True)
@@ -34,12 +36,24 @@ class Comparison:
     warnings: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True)
+class Invocation:
+    """How the session was started, for commands to paste: `path` is the registry's from where that was.
+
+    `option` is the registry as `--modelroute-registry` takes it; None where the command does without.
+    """
+
+    path: str
+    option: str | None
+
+
 class Assessment:
     """All that a session finds out about a project."""
 
-    def __init__(self, project: Project, comparison: Comparison, play: Play | None) -> None:
+    def __init__(self, project: Project, comparison: Comparison, play: Play | None, invocation: Invocation) -> None:
         self.project = project
         self.comparison = comparison
+        self._invocation = invocation
         self._play = play
         self._reports: dict[str, TaskReport] = {}
         self._warnings: list[str] = []
@@ -78,13 +92,16 @@ class Assessment:
         return self._report(task, Verdict.UNGATED, (f"no {missing}",), None, ())
 
     def _not_run(self, name: str) -> str:
+        if name in self.comparison.tried:
+            tier = self.project.registry.tasks[name].tier
+            return f"{tier} is tried for it and its gate did not run: the session fails"
         if self.must_run(name):
             return "its assignment changes against the base and its gate did not run: the session fails"
         return "its gate did not run"
 
     def must_run(self, name: str) -> bool:
-        """Whether a session that leaves this task's gate out fails: with a base, that of every strict task."""
-        return self.comparison.commit is not None and name in self.comparison.strict
+        """Whether a session that leaves this task's gate out fails: that of every strict task, so of each tried one."""
+        return name in self.comparison.strict
 
     def run_report(self, reports: Mapping[str, TaskReport]) -> RunReport:
         """The whole run; tasks that are not in `reports` stand as not judged."""
@@ -107,7 +124,9 @@ class Assessment:
         registry = self.project.registry
         assigned = self.comparison.tried.get(name, registry.tasks[name].tier)
         beside = "" if assigned == tier.name else f" --modelroute-record-tiers={tier.name}"
-        return f'pytest --modelroute --modelroute-record=new_episodes{beside} "{registry.path}::{name}"'
+        option = self._invocation.option
+        named = "" if option is None else f" --modelroute-registry={shlex.quote(option)}"
+        return f'pytest --modelroute{named} --modelroute-record=new_episodes{beside} "{self._invocation.path}::{name}"'
 
     def _evaluation(self, name: str, tier: Tier) -> Evaluation:
         material = self.project.materials[name]
@@ -128,20 +147,21 @@ class Assessment:
         change = self._tier_change(name)
         if name not in self.evaluations:
             assert change is not None
-            what = (
-                f"moved from {change.old} to {change.new}, and no golden dataset with a prompt tells whether it works"
-            )
-            way_out = f"keep `tier: {change.old}` at {change.place}, or add `golden:` and `prompt:`"
+            swapped = f"{task.tier} swapped" if change.kind is ChangeKind.MODEL_SWAP else "moved"
+            untold = "no golden dataset with a prompt tells whether it works"
+            what = f"{swapped} from {change.old} to {change.new}, and {untold}"
+            way_out = f"{self._taking_back(task, change)}, or add `golden:` and `prompt:`"
             return self._report(task, Verdict.FAIL, (what,), way_out, ())
         evaluation = self.evaluations[name]
         results = evaluation.results()
         distinct = distinct_counts(evaluation.keys, results)
         decision = judge(distinct, task.gate, self._base_counts(name, evaluation, results))
         reasons = [reason(finding) for finding in decision.findings]
-        if distinct.cases < len(results):
-            reasons.append(
-                f"{len(results) - distinct.cases} of {len(results)} cases repeat another's request and count once"
-            )
+        cases = len(evaluation.keys)
+        if distinct.cases < cases:
+            repeated = cases - distinct.cases
+            verbs = "repeats another's request and counts" if repeated == 1 else "repeat another's request and count"
+            reasons.append(f"{repeated} of {cases} cases {verbs} once")
         if decision.verdict is Verdict.ERROR:
             first = next(result for result in results if result.outcome is Outcome.ERROR)
             reasons.append(f"first: {first.case}: {first.detail}")
@@ -154,8 +174,10 @@ class Assessment:
         baseline = self.comparison.baseline
         if baseline is None or name not in baseline.shared or name not in self.comparison.strict:
             return None
-        chosen = [index for index, result in enumerate(results) if result.case in baseline.shared[name]]
-        return distinct_counts([evaluation.keys[index] for index in chosen], tuple(results[index] for index in chosen))
+        shared = baseline.shared[name]
+        cases = evaluation.material.cases
+        keys = [key for key, case in zip(evaluation.keys, cases, strict=True) if case.id in shared]
+        return distinct_counts(keys, [result for result in results if result.case in shared])
 
     def _way_out(
         self, task: Task, decision: Decision, change: Change | None, results: tuple[CaseResult, ...]
@@ -164,14 +186,17 @@ class Assessment:
             return None
         if decision.verdict is Verdict.ERROR:
             return self._mending(task, results)
-        if task.name in self.comparison.tried:
-            return f"keep `tier: {self.comparison.tried[task.name]}` at {task.tier_place}"
-        if change is not None and change.kind is ChangeKind.DOWNGRADE:
-            return f"put `tier: {change.old}` back at {change.place}"
+        if change is not None and (task.name in self.comparison.tried or change.kind is not ChangeKind.UPGRADE):
+            return self._taking_back(task, change)
         if decision.verdict is Verdict.INCONCLUSIVE:
             return f"add golden cases to {task.golden}"
         dearer = self._dearer(task)
         return f"`tier: {dearer.name}` at {task.tier_place}, or a better prompt" if dearer else "a better prompt"
+
+    def _taking_back(self, task: Task, change: Change) -> str:
+        """The edit that undoes a change, or leaves out one that is only tried."""
+        tried = self.comparison.tried.get(task.name)
+        return change.undoing if tried is None else f"keep `tier: {tried}` at {task.tier_place}"
 
     def _mending(self, task: Task, results: tuple[CaseResult, ...]) -> str:
         """What gives the cases in error an answer."""

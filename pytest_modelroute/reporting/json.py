@@ -121,6 +121,7 @@ def _result_to_wire(result: CaseResult) -> dict[str, Any]:
         "detail": result.detail,
         "latency_ms": result.latency_ms,
         "recordings": result.recordings,
+        "models": list(result.models),
         "usage": (
             {"input_tokens": result.usage.input_tokens, "output_tokens": result.usage.output_tokens}
             if result.usage
@@ -177,4 +178,5 @@ def _result_from_wire(wire: Mapping[str, Any]) -> CaseResult:
         usage=Usage(usage["input_tokens"], usage["output_tokens"]) if usage else None,
         latency_ms=wire["latency_ms"],
         recordings=wire["recordings"],
+        models=tuple(wire["models"]),
     )

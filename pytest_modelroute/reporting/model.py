@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
 from ..evaluation.answers import Usage
 from ..evaluation.costs import cost_in_usd, total_usage, usd_per_1000_calls
-from ..evaluation.evaluate import CaseResult, Outcome
+from ..evaluation.evaluate import CaseResult, Outcome, case_outcomes
 from ..judgement.gate import Counts, Verdict, fails_build
 from ..judgement.paired import Discordance, tango_interval
 from ..registry.base import Commit
@@ -77,7 +77,7 @@ class TaskReport:
 
     @cached_property
     def counts(self) -> Counts | None:
-        return count_outcomes(self.results) if self.results else None
+        return count_outcomes(outcome for _, outcome in case_outcomes(self.results)) if self.results else None
 
     @cached_property
     def kinds(self) -> Mapping[str, int]:
@@ -124,9 +124,9 @@ class RunReport:
     warnings: tuple[str, ...]
 
 
-def count_outcomes(results: tuple[CaseResult, ...]) -> Counts:
-    outcomes = Counter(result.outcome for result in results)
-    return Counts(outcomes[Outcome.CORRECT], outcomes[Outcome.WRONG], outcomes[Outcome.ERROR])
+def count_outcomes(outcomes: Iterable[Outcome]) -> Counts:
+    counted = Counter(outcomes)
+    return Counts(counted[Outcome.CORRECT], counted[Outcome.WRONG], counted[Outcome.ERROR])
 
 
 def percentile(values: list[int], share: float) -> int | None:

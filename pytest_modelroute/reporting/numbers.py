@@ -5,7 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 from itertools import count
 
-__all__ = ["interval", "percent", "points", "usd"]
+__all__ = ["duration", "interval", "percent", "points", "usd"]
 
 
 def percent(share: float, limit: float | None = None) -> str:
@@ -49,3 +49,12 @@ def usd(amount: float | None) -> str:
     if not amount or amount >= 1:
         return f"{amount:.2f}"
     return f"{Decimal(f'{amount:.2e}'):f}"
+
+
+def duration(seconds: float | None) -> str:
+    """`40 s`, `12 min`, `3.2 h`."""
+    if seconds is None:
+        return "time unknown"
+    if seconds < 100:
+        return f"{seconds:.0f} s" if seconds >= 1 else "under 1 s"
+    return f"{seconds / 60:.0f} min" if seconds < 6000 else f"{seconds / 3600:.1f} h"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ..evaluation.costs import usd_per_1000_calls
-from ..evaluation.evaluate import CaseResult, Evaluation, Outcome
+from ..evaluation.evaluate import CaseResult, Evaluation, Outcome, case_outcomes, worst
 from ..judgement.gate import Counts
 from .model import PairedReport, count_outcomes
 
@@ -13,34 +13,34 @@ __all__ = ["distinct_counts", "paired_report"]
 
 
 def distinct_counts(keys: Sequence[str], results: Sequence[CaseResult]) -> Counts:
-    """Outcomes with identical requests counted once, as the worst of theirs: they are one observation."""
-    severity = (Outcome.CORRECT, Outcome.WRONG, Outcome.ERROR)
-    worst: dict[str, CaseResult] = {}
-    for key, result in zip(keys, results, strict=True):
-        known = worst.get(key)
-        if known is None or severity.index(result.outcome) > severity.index(known.outcome):
-            worst[key] = result
-    return count_outcomes(tuple(worst.values()))
+    """Outcomes of cases, whose keys stand in `keys`; identical requests are one observation, the worst of theirs."""
+    outcomes: dict[str, list[Outcome]] = {}
+    for key, (_, outcome) in zip(keys, case_outcomes(results), strict=True):
+        outcomes.setdefault(key, []).append(outcome)
+    return count_outcomes(worst(of_key) for of_key in outcomes.values())
 
 
 def paired_report(baseline: Evaluation, keys: Sequence[str], results: Sequence[CaseResult]) -> PairedReport | None:
     """The baseline's answers beside `results`, whose keys stand in `keys`; None where no case was answered by both."""
-    before = {result.case: result for result in baseline.results() if result.outcome is not Outcome.ERROR}
+    answered = baseline.results()
+    before = {case: outcome for case, outcome in case_outcomes(answered) if outcome is not Outcome.ERROR}
     # Identical requests are one observation here too: the first case of a key stands for it.
-    distinct = dict(zip(reversed(keys), reversed(results), strict=True)).values()
-    pairs = [
-        (result, before[result.case])
-        for result in reversed(distinct)
-        if result.case in before and result.outcome is not Outcome.ERROR
-    ]
+    distinct = dict(zip(reversed(keys), reversed(list(case_outcomes(results))), strict=True))
+    pairs = {
+        case: (outcome, before[case])
+        for case, outcome in reversed(distinct.values())
+        if case in before and outcome is not Outcome.ERROR
+    }
     if not pairs:
         return None
     right, wrong = Outcome.CORRECT, Outcome.WRONG
     return PairedReport(
         tier=baseline.tier.name,
         cases=len(pairs),
-        wrong=sum(old.outcome is wrong for _, old in pairs),
-        broke=tuple(new.case for new, old in pairs if (new.outcome, old.outcome) == (wrong, right)),
-        fixed=tuple(new.case for new, old in pairs if (new.outcome, old.outcome) == (right, wrong)),
-        usd_per_1000_calls=usd_per_1000_calls([old.usage for _, old in pairs], baseline.tier.price),
+        wrong=sum(old is wrong for _, old in pairs.values()),
+        broke=tuple(case for case, pair in pairs.items() if pair == (wrong, right)),
+        fixed=tuple(case for case, pair in pairs.items() if pair == (right, wrong)),
+        usd_per_1000_calls=usd_per_1000_calls(
+            [result.usage for result in answered if result.case in pairs], baseline.tier.price
+        ),
     )

@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 from .. import strict_json
-from ..evaluation.evaluate import CaseResult, Outcome
-from ..evaluation.golden import ABSENT
 from ..judgement.gate import Counts, Verdict
 from ..registry.changes import TIER_CHANGES, Change
-from .model import RunReport, TaskReport
+from .cases import case_lines, listed
+from .model import PairedReport, RunReport, TaskReport
 from .numbers import interval, percent, points, usd
+from .text import columns, printable
+from .wording import counted
 
 __all__ = ["Line", "Tone", "printable", "render"]
-
-MOST_CASES = 10
-SHORTEST_VALUE = 24
 
 
 class Tone:
@@ -62,7 +59,7 @@ def _noteworthy(task: TaskReport) -> bool:
 
 def _table(tasks: list[TaskReport], width: int) -> Iterator[Line]:
     rows = [_row(task) for task in tasks]
-    widths = [max(_columns(row[index]) for row in (HEADINGS, *rows)) for index in range(len(HEADINGS))]
+    widths = [max(columns(row[index]) for row in (HEADINGS, *rows)) for index in range(len(HEADINGS))]
     if sum(widths) + 2 * (len(widths) - 1) > width:
         for task, row in zip(tasks, rows, strict=True):
             yield from _stacked(task, row)
@@ -76,14 +73,16 @@ def _stacked(task: TaskReport, row: tuple[str, ...]) -> Iterator[Line]:
     """A row of the table for a terminal that is too narrow for it."""
     yield Line(f"{row[-1]}  {row[0]}  {row[1]}", _tone(task), bold=True)
     if task.results:
-        yield Line(f"  {row[2]} wrong, {row[3]}, limit {row[4]}")
+        wrong, *errors = row[2].split(", ")
+        yield Line("  " + ", ".join((f"{wrong} wrong", *errors, row[3], f"limit {row[4]}")))
         yield Line(f"  broke/fixed {row[5]}, USD/1000 calls {row[6]}")
 
 
 def _row(task: TaskReport) -> tuple[str, ...]:
     counts, judged, paired, limit = task.counts, task.judged, task.paired, task.policy.max_error
     rate = bounds = ""
-    if judged is not None and judged.error_rate is not None and judged.bounds is not None:
+    answered = judged is not None and judged.errors < judged.cases  # a rate of none says nothing
+    if answered and judged is not None and judged.error_rate is not None and judged.bounds is not None:
         rate, bounds = percent(judged.error_rate, limit), interval(judged.bounds, limit)
     tier = f"{task.change.old} -> {task.change.new}" if task.change else task.tier
     cost = usd(task.usd_per_1000_calls)
@@ -104,19 +103,15 @@ def _row(task: TaskReport) -> tuple[str, ...]:
 def _tally(counts: Counts | None, cases: int) -> str:
     if counts is None:
         return f"- of {cases}" if cases else "-"
-    return f"{counts.wrong} of {cases}" + (f", {counts.errors} errors" if counts.errors else "")
+    return f"{counts.wrong} of {cases}" + (f", {counted(counts.errors, 'error')}" if counts.errors else "")
 
 
 def _joined(cells: tuple[str, ...], widths: list[int]) -> str:
     padded = []
     for index, (cell, width) in enumerate(zip(cells, widths, strict=True)):
-        space = " " * (width - _columns(cell))
+        space = " " * (width - columns(cell))
         padded.append(space + cell if index in RIGHT_ALIGNED else cell + space)
     return "  ".join(padded).rstrip()
-
-
-def _columns(text: str) -> int:
-    return sum(0 if unicodedata.combining(c) else 2 if unicodedata.east_asian_width(c) in "WF" else 1 for c in text)
 
 
 def _tone(task: TaskReport) -> str:
@@ -145,55 +140,22 @@ def _details(task: TaskReport, width: int) -> Iterator[Line]:
     for reason in task.reasons:
         yield Line(f"  {printable(reason)}")
     if task.paired is not None and task.change is not None:
-        yield Line(f"  {_comparison(task)}")
+        yield from _comparison(task.paired, width)
     if task.most_recordings > 1:
         yield Line(f"  some cases were recorded up to {task.most_recordings} times with different answers")
     if task.fails_build:
-        yield from _cases(task, width)
+        yield from (Line(f"    {line}") for line in case_lines(task, width - 4))
     if task.way_out:
         yield Line(f"  way out: {task.way_out}")
 
 
-def _comparison(task: TaskReport) -> str:
-    paired = task.paired
-    assert paired is not None
+def _comparison(paired: PairedReport, width: int) -> Iterator[Line]:
     lower, upper = paired.interval
-    return (
-        f"against {paired.tier} on {paired.cases} cases: broke {len(paired.broke)}, fixed {len(paired.fixed)}"
+    yield Line(
+        f"  against {paired.tier} on {counted(paired.cases, 'case')}:"
+        f" broke {len(paired.broke)}, fixed {len(paired.fixed)}"
         f" ({points(paired.discordance.difference)} points, 95 % bounds {points(lower)} to {points(upper)})"
     )
-
-
-def _cases(task: TaskReport, width: int) -> Iterator[Line]:
-    faulty = [result for result in task.results or () if result.outcome is not Outcome.CORRECT]
-    # Errors decide an `error` verdict, and what the change broke says most about a failed one.
-    broke = frozenset(task.paired.broke) if task.paired else frozenset()
-    faulty.sort(key=lambda result: (result.outcome is not Outcome.ERROR, result.case not in broke))
-    for result in faulty[:MOST_CASES]:
-        yield Line("    " + _case(result, max(width - 6, SHORTEST_VALUE * 2)))
-    if len(faulty) > MOST_CASES:
-        yield Line(f"    ... and {len(faulty) - MOST_CASES} more")
-
-
-def _case(result: CaseResult, width: int) -> str:
-    kind = result.kind.value if result.kind else ""
-    head = f"{result.case}  {kind}"
-    if result.outcome is Outcome.ERROR:
-        return f"{head}  {printable(result.detail)}"
-    room = max(width - len(head) - len("  expected   got "), SHORTEST_VALUE)
-    expected = "-" if result.expected is ABSENT else _short(result.expected, room // 2)
-    text = f"{head}  expected {expected}  got {_short(result.output, room // 2)}"
-    return (
-        text if result.kind is None or result.kind.value == "mismatch" else f"{text}  ({printable(result.detail)[:80]})"
-    )
-
-
-def _short(value: object, room: int) -> str:
-    text = printable(strict_json.compact(value))
-    return text if len(text) <= room else text[: max(room - 3, 1)] + "..."
-
-
-def printable(text: str) -> str:
-    """No control characters, no lone surrogates: a model's answer must not steer a terminal or break its encoding."""
-    shown = (c if c.isprintable() else c.encode("unicode_escape", "backslashreplace").decode() for c in text)
-    return "".join(shown)
+    for what, cases in (("broke", paired.broke), ("fixed", paired.fixed)):
+        if cases:
+            yield Line("    " + listed(what, cases, width - 4))

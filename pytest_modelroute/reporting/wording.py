@@ -7,7 +7,12 @@ from ..judgement.power import MOST_CASES
 from ..registry.model import GatePolicy, Rule
 from .numbers import interval, percent
 
-__all__ = ["reason"]
+__all__ = ["counted", "reason"]
+
+
+def counted(number: int, noun: str) -> str:
+    """`1 case`, `2 cases`."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
 def reason(finding: Finding) -> str:
@@ -17,7 +22,8 @@ def reason(finding: Finding) -> str:
     limit = f"at most {percent(policy.max_error)} allowed"
     match finding.kind:
         case FindingKind.UNANSWERED:
-            words = f"{counts.errors} of {counts.cases} cases have no answer that could be scored"
+            have = "has" if counts.errors == 1 else "have"
+            words = f"{counts.errors} of {counted(counts.cases, 'case')} {have} no answer that could be scored"
         case FindingKind.NO_CASES:
             words = "no case to judge by"
         case FindingKind.WITHIN:
@@ -43,8 +49,7 @@ def _prospect(finding: Finding) -> str:
     rate, limit, more = finding.counts.error_rate, finding.policy.max_error, finding.more_cases
     assert rate is not None
     if more is not None:
-        cases = "case" if more == 1 else "cases"
-        return f"{more} more {cases} would decide it with 80 % power if the rate stays"
+        return f"{counted(more, 'more case')} would decide it with 80 % power if the rate stays"
     if rate < limit:
         return f"if the rate stays, not even {MOST_CASES:,} cases would decide it"
     return f"more cases will not help, as {percent(rate, limit)} were wrong"

@@ -1,0 +1,91 @@
+"""Why a call gave no answer, and what that means for the calls after it."""
+
+from __future__ import annotations
+
+import datetime
+import email.utils
+import json
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any
+
+from .. import strict_json
+
+__all__ = ["Fault", "FaultKind", "fault_of", "malformed"]
+
+LONGEST_WAIT = 300.0  # seconds; an endpoint that asks for more is asked again then
+
+# Packages whose exceptions mean that the network failed, not the caller.
+NETWORK = frozenset(
+    {"aiohttp", "anthropic", "httpcore", "httpcore2", "httpx", "httpx2", "openai", "requests", "urllib3"}
+)
+
+
+class FaultKind(Enum):
+    """OVERLOADED and TRANSIENT are tried again, REFUSED is this call's alone, FATAL is the endpoint's."""
+
+    OVERLOADED = "overloaded"
+    TRANSIENT = "transient"
+    REFUSED = "refused"
+    FATAL = "fatal"
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """`retry_after` are the seconds that the endpoint asks to be left alone, where it says so."""
+
+    kind: FaultKind
+    detail: str
+    retry_after: float | None = None
+
+
+def fault_of(error: BaseException) -> Fault:
+    """What an exception means, of whatever client: by its HTTP status where it has one."""
+    response = getattr(error, "response", None)
+    status = getattr(error, "status_code", None) or getattr(response, "status_code", None)
+    cause = error.__cause__
+    detail = f"{type(error).__name__}: {error}" + (f" ({type(cause).__name__}: {cause})" if cause is not None else "")
+    if isinstance(status, int) and status != 200:
+        return Fault(_kind_of(status), detail, _retry_after(getattr(response, "headers", None)))
+    package = type(error).__module__.partition(".")[0]
+    if package in NETWORK or isinstance(error, (OSError, json.JSONDecodeError)):
+        return Fault(FaultKind.TRANSIENT, detail)
+    return Fault(FaultKind.REFUSED, detail)
+
+
+def malformed(body: str) -> Fault | None:
+    """Why a 200 is no answer: the SDK takes many bodies for a message that are none."""
+    try:
+        message = strict_json.parse(body)
+    except ValueError as error:
+        return Fault(FaultKind.TRANSIENT, f"the endpoint answered 200 with a body that is not JSON: {error}")
+    if not isinstance(message, dict) or not isinstance(message.get("content"), list):
+        return Fault(FaultKind.TRANSIENT, "the endpoint answered 200 with something that is not a message")
+    return None
+
+
+def _kind_of(status: int) -> FaultKind:
+    if status == 429 or status >= 500:
+        return FaultKind.OVERLOADED
+    if status in (408, 409):
+        return FaultKind.TRANSIENT
+    # Wrong key, unpaid, forbidden, no such model or address: no call of this endpoint will fare better.
+    return FaultKind.FATAL if status in (401, 402, 403, 404) else FaultKind.REFUSED
+
+
+def _retry_after(headers: Any) -> float | None:
+    """The header in seconds: a number, or an HTTP date."""
+    text = headers.get("retry-after") if headers is not None else None
+    if not isinstance(text, str):
+        return None
+    try:
+        seconds = float(text)
+    except ValueError:
+        try:
+            until = email.utils.parsedate_to_datetime(text)
+        except ValueError:
+            return None
+        if until.tzinfo is None:
+            until = until.replace(tzinfo=datetime.UTC)
+        seconds = (until - datetime.datetime.now(datetime.UTC)).total_seconds()
+    return min(max(seconds, 0.0), LONGEST_WAIT) if seconds == seconds else None

@@ -1,0 +1,46 @@
+"""From what was recorded to the cassette's new text."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterable, Mapping, Set
+
+from ..errors import InputError
+from .index import Cassette
+from .lines import Interaction, answer_digest, cassette_text
+
+__all__ = ["rewritten"]
+
+
+def rewritten(before: Cassette, recorded: Iterable[Interaction], needed: Mapping[str, Set[str]]) -> str:
+    """The cassette's text after a recording.
+
+    `needed` has, for each case that was recorded, the keys that are still wanted; its other interactions are dropped.
+    An answer that came out the same as before keeps its times and its count, and with them its line as it was. Raises
+    InputError where the file could not be read: its recordings would be lost.
+    """
+    if before.fault:
+        what = f"{before.label} cannot be written anew: {before.fault}"
+        raise InputError(what, fix="restore the file from git, or move it away")
+    kept = {
+        interaction.key: interaction
+        for interaction in before.interactions()
+        if interaction.case not in needed or interaction.key in needed[interaction.case]
+    }
+    for interaction in recorded:
+        earlier = kept.get(interaction.key)
+        if earlier is None:
+            kept[interaction.key] = interaction
+        elif _says_the_same(earlier, interaction):
+            # The case may have another name by now, and the endpoint another address.
+            kept[interaction.key] = dataclasses.replace(
+                earlier, task=interaction.task, case=interaction.case, uri=interaction.uri
+            )
+        else:
+            kept[interaction.key] = dataclasses.replace(interaction, recordings=earlier.recordings + 1)
+    return cassette_text(kept.values())
+
+
+def _says_the_same(earlier: Interaction, interaction: Interaction) -> bool:
+    # By its body, not its header: an answer that was edited by hand is not the one that was recorded.
+    return earlier.status == interaction.status and answer_digest(earlier.response_body) == interaction.digest

@@ -1,0 +1,203 @@
+"""How the cases of a task are asked: by its prompt, or by the team's own function."""
+
+from __future__ import annotations
+
+import copy
+import inspect
+import json
+from collections.abc import Awaitable, Callable, Container, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from .. import strict_json
+from ..cassettes.calls import Call, OwnRun
+from ..cassettes.lines import Interaction
+from ..cassettes.playback import Playback
+from ..cassettes.replay import Query, Recordings, recorded_body
+from ..errors import ErrorKind, InputError, Place, UnobtainedAnswer
+from ..registry.model import OwnCall, Task, Tier
+from .answers import Answer, AnswerReader, Usage, usage_of
+from .golden import GoldenCase
+from .importing import parameters_taken
+from .requests import RequestBuilder, canonical_key, wire_body
+
+__all__ = ["Asker", "Obtained", "OwnAsker", "Play", "PromptAsker", "Trial"]
+
+Play = Callable[[Interaction, Tier, Mapping[str, Any]], Mapping[str, Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """One answer of a case: its number among the case's samples, from 0, and the key it is filed under."""
+
+    case: GoldenCase
+    sample: int
+    key: str
+
+
+@dataclass(frozen=True, slots=True)
+class Obtained:
+    """An answer from recordings. `models` are those that answered; times and tokens are sums over its calls."""
+
+    answer: Answer
+    usage: Usage | None
+    latency_ms: int | None
+    recordings: int
+    models: tuple[str, ...]
+
+
+class Asker(Protocol):
+    """How one task asks. Every method raises InputError where the request cannot be built."""
+
+    def key(self, case: GoldenCase, tier: Tier, sample: int = 0) -> str:
+        """What the case's recording is filed under; of several, the first."""
+        ...
+
+    def call(self, case: GoldenCase, tier: Tier, sample: int = 0) -> Call:
+        """What is to be recorded."""
+        ...
+
+    def keys(self, case: GoldenCase, tier: Tier, sample: int, present: Container[str]) -> list[str]:
+        """The keys of all recordings that the answer rests on, as far as they are `present`; one at least."""
+        ...
+
+    def obtain(self, trial: Trial, tier: Tier, recordings: Recordings, command: str, play: Play | None) -> Obtained:
+        """The answer of a trial; `command` is what would record it. Raises UnobtainedAnswer."""
+        ...
+
+
+class PromptAsker:
+    """Asks by a prompt: one call of messages.create a case."""
+
+    def __init__(self, task: Task, requests: RequestBuilder, reader: AnswerReader, golden_label: str) -> None:
+        self.requests = requests
+        self._task = task
+        self._reader = reader
+        self._golden_label = golden_label
+
+    def key(self, case: GoldenCase, tier: Tier, sample: int = 0) -> str:
+        arguments = self.requests.arguments(case, tier)
+        try:
+            return canonical_key(tier, arguments, sample)
+        except ValueError as error:
+            place = Place(self._golden_label, case.line)
+            raise InputError(f"case '{case.id}': the request is not JSON: {error}", place=place) from None
+
+    def call(self, case: GoldenCase, tier: Tier, sample: int = 0) -> Call:
+        key = self.key(case, tier, sample)
+        return Call(self._task.name, case.id, sample, key, self.requests.arguments(case, tier))
+
+    def keys(self, case: GoldenCase, tier: Tier, sample: int, present: Container[str]) -> list[str]:
+        return [self.key(case, tier, sample)]
+
+    def obtain(self, trial: Trial, tier: Tier, recordings: Recordings, command: str, play: Play | None) -> Obtained:
+        query = Query(
+            task=self._task.name,
+            case=trial.case.id,
+            model=tier.model,
+            key=trial.key,
+            wire=lambda: wire_body(tier, self.requests.arguments(trial.case, tier)),
+            command=command,
+            endpoint=tier.endpoint,
+        )
+        interaction = recordings.find(query)
+        if play is None:
+            message = recorded_body(interaction)
+        else:
+            message = play(interaction, tier, self.requests.arguments(trial.case, tier))
+        answer = self._reader.read(message)
+        model = message.get("model")
+        models = (model,) if isinstance(model, str) else ()
+        return Obtained(answer, answer.usage, interaction.latency_ms, interaction.recordings, models)
+
+
+class OwnAsker:
+    """Asks through the team's own function, which may make several calls a case with any client it likes."""
+
+    OFFERED = ("input", "model", "base_url")
+
+    def __init__(self, task: Task, call: OwnCall, importer: Callable[[str, Place], Any], reader: AnswerReader) -> None:
+        self._task = task
+        self._call = call
+        self._reader = reader
+        self._function = importer(call.reference, task.place)
+        self._taken = parameters_taken(self._function, self.OFFERED, call.reference, task.place)
+        self._playback: Playback | None = None
+
+    def key(self, case: GoldenCase, tier: Tier, sample: int = 0) -> str:
+        return self._key(case, tier, sample, 0)
+
+    def _key(self, case: GoldenCase, tier: Tier, sample: int, turn: int) -> str:
+        return canonical_key(tier, {"call": self._call.reference, "input": case.input, "turn": turn}, sample)
+
+    def call(self, case: GoldenCase, tier: Tier, sample: int = 0) -> Call:
+        own = OwnRun(
+            run=lambda: self._value(case, tier),
+            key=lambda turn: self._key(case, tier, sample, turn),
+            hosts=self._call.hosts,
+        )
+        return Call(self._task.name, case.id, sample, own.key(0), {}, own)
+
+    def keys(self, case: GoldenCase, tier: Tier, sample: int, present: Container[str]) -> list[str]:
+        keys = [self._key(case, tier, sample, 0)]
+        while (following := self._key(case, tier, sample, len(keys))) in present:
+            keys.append(following)
+        return keys
+
+    def obtain(self, trial: Trial, tier: Tier, recordings: Recordings, command: str, play: Play | None) -> Obtained:
+        case = trial.case
+        recordings.find(Query(self._task.name, case.id, tier.model, trial.key, None, command))
+        cassette = recordings.cassette(self._task.name, tier.model)
+        keys = self.keys(case, tier, trial.sample, cassette)
+        interactions = [found for found in map(cassette.find, keys) if found is not None]
+        if self._playback is None:
+            self._playback = Playback(exact=True)
+        value = self._playback.run(interactions, lambda: self._value(case, tier), command)
+        bodies = [body for body in map(_body, interactions) if body is not None]
+        usages = [usage_of(body.get("usage")) for body in bodies]
+        latencies = [interaction.latency_ms for interaction in interactions]
+        known = [latency for latency in latencies if latency is not None]
+        return Obtained(
+            answer=self._reader.read_value(_plain(value, self._call.reference)),
+            usage=_sum(usages),
+            latency_ms=sum(known) if known and len(known) == len(latencies) else None,
+            recordings=max(interaction.recordings for interaction in interactions),
+            models=tuple(dict.fromkeys(body["model"] for body in bodies if isinstance(body.get("model"), str))),
+        )
+
+    def _value(self, case: GoldenCase, tier: Tier) -> Any:
+        # A copy: a function that changes its input must not change the case.
+        offered = {"input": copy.deepcopy(case.input), "model": tier.model, "base_url": tier.endpoint}
+        result = self._function(**{name: offered[name] for name in self._taken})
+        return _awaited(result) if inspect.isawaitable(result) else result
+
+
+def _awaited(result: Awaitable[Any]) -> Any:
+    import asyncio
+
+    async def finished() -> Any:
+        return await result
+
+    return asyncio.run(finished())
+
+
+def _plain(value: Any, reference: str) -> Any:
+    try:
+        return strict_json.parse(json.dumps(value, allow_nan=False))
+    except (TypeError, ValueError, RecursionError):
+        what = f"{reference} returned {type(value).__name__}, which is neither text nor a JSON value"
+        raise UnobtainedAnswer(ErrorKind.CALL, what) from None
+
+
+def _body(interaction: Interaction) -> Mapping[str, Any] | None:
+    """The answer as JSON, where it is a message: the function may call other hosts too."""
+    try:
+        body = strict_json.parse(interaction.response_body)
+    except ValueError:
+        return None
+    return body if isinstance(body, dict) and "usage" in body else None
+
+
+def _sum(usages: Sequence[Usage | None]) -> Usage | None:
+    known = [usage for usage in usages if usage is not None]
+    return sum(known, Usage(0, 0)) if known and len(known) == len(usages) else None

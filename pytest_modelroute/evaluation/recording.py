@@ -1,0 +1,177 @@
+"""A recording from its plan to the cassettes: locked, journaled, merged."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from ..cassettes.client import count_tokens, live_client
+from ..cassettes.credentials import CredentialScan
+from ..cassettes.index import Cassette, open_cassette
+from ..cassettes.journal import Journal, Leftover
+from ..cassettes.lock import RecordingLock
+from ..cassettes.merging import rewritten
+from ..cassettes.recorder import Batch, Event, Recorded, Recorder
+from ..cassettes.replay import cassette_path
+from ..errors import InputError, ModelrouteError
+from ..registry.files import WorkingTree
+from ..registry.model import Registry, Tier
+from ..writing import write_atomically
+from .evaluate import TaskMaterial
+from .golden import GoldenCase
+from .planning import RecordMode, TaskPlan, TokenCount, estimate, needed_calls, wanted_keys
+from .project import Baseline, Project
+
+__all__ = ["RecordingRun", "credential_scan"]
+
+SECONDS_TO_COUNT = 10.0
+
+
+def credential_scan(registry: Registry) -> CredentialScan:
+    """A scan that knows the values of the keys which this registry's tiers use."""
+    names = {tier.api_key_env for tier in registry.tiers if tier.api_key_env}
+    names |= {"ANTHROPIC_API_KEY", "ANTHROPIC_AUTH_TOKEN"}
+    return CredentialScan({name: os.environ[name] for name in sorted(names) if os.environ.get(name)})
+
+
+class RecordingRun:
+    """One recording of a project's head; what the base still needs of the same cassettes is kept."""
+
+    def __init__(self, project: Project, baseline: Baseline | None, rootdir: Path, mode: RecordMode) -> None:
+        self._project = project
+        self._baseline = baseline
+        self._rootdir = rootdir
+        self._mode = mode
+        self._folder = project.registry.cassettes
+        self._journal = Journal(rootdir / self._folder)
+
+    @contextmanager
+    def locked(self) -> Iterator[int]:
+        """Hold the cassettes. Gives how many answers of an interrupted run were found, and merges them first.
+
+        Raises InputError where another recorder is at work or the folder cannot be written.
+        """
+        self._journal.open()
+        with RecordingLock(self._journal.folder / "lock"):
+            leftovers = list(self._journal.leftovers())
+            self._merge(leftovers)
+            if not self._resumes():
+                self._journal.clear()
+                self._journal.open()
+            try:
+                yield sum(len(leftover.interactions) for leftover in leftovers)
+            finally:
+                self._journal.close()
+
+    def plans(self, selected: Mapping[str, Sequence[GoldenCase]], tiers: Sequence[str]) -> list[TaskPlan]:
+        """What is to be recorded of the selected cases, on their assigned tiers and on those named (or `all`)."""
+        done = self._done()
+        found = []
+        for name, cases in selected.items():
+            material = self._project.materials[name]
+            wanted = {self._project.registry.tasks[name].tier, *tiers}
+            for tier in self._project.registry.tiers:
+                if tier.name in wanted or "all" in wanted:
+                    plan = self._plan(material, tier, cases, done)
+                    if plan.calls:
+                        found.append(plan)
+        return found
+
+    def record(
+        self,
+        plans: Sequence[TaskPlan],
+        concurrency: int,
+        timeout: float,
+        on_event: Callable[[Event | None], str | None],
+    ) -> Recorded:
+        """Make the planned calls and merge what arrived into the cassettes, however it ended."""
+        self._journal.mode = self._mode.value
+        recorder = Recorder(self._journal.append, credential_scan(self._project.registry), concurrency, timeout)
+        batches = [Batch(plan.tier, tuple(planned.call for planned in plan.calls)) for plan in plans]
+        outcome = recorder.record(batches, on_event)
+        self._journal.close()
+        self._merge(self._journal.leftovers())
+        for key, fault in outcome.faults.items():
+            self._project.recordings.failed(key, fault)
+        if self._mode is not RecordMode.ALL or not (outcome.interrupted or outcome.stopped):
+            self._journal.clear()
+        return outcome
+
+    def _resumes(self) -> bool:
+        """Whether this run goes on where an interrupted one of the same kind stopped."""
+        return self._mode is RecordMode.ALL and self._journal.mode == RecordMode.ALL.value
+
+    def _done(self) -> frozenset[str]:
+        """The keys that an interrupted run has recorded anew already."""
+        if not self._resumes():
+            return frozenset()
+        return frozenset(each.key for leftover in self._journal.leftovers() for each in leftover.interactions)
+
+    def _plan(
+        self, material: TaskMaterial, tier: Tier, cases: Iterable[GoldenCase], done: frozenset[str]
+    ) -> TaskPlan:
+        recordings, name = self._project.recordings, material.task.name
+        cassette = recordings.cassette(name, tier.model)
+        calls = tuple(
+            planned
+            for planned in needed_calls(material, tier, cases, self._mode, recordings)
+            if planned.call.key not in done
+        )
+        if calls and cassette.fault:  # told before anything is paid for
+            what = f"{cassette.label} cannot be read: {cassette.fault}"
+            raise InputError(what, fix="restore the file from git, or move it away")
+        others = [recordings.cassette(name, other.model) for other in self._project.registry.tiers if other != tier]
+        return TaskPlan(name, tier, calls, estimate(calls, cassette, others, _token_count(tier)))
+
+    def _merge(self, leftovers: Iterable[Leftover]) -> None:
+        for leftover in leftovers:
+            path = self._folder / leftover.cassette
+            before = open_cassette(WorkingTree(self._rootdir), path)
+            try:
+                text = rewritten(before, leftover.interactions, self._needed(before, leftover))
+            finally:
+                before.close()
+            write_atomically(self._rootdir / path, text.encode())
+            for name, tier in self._owners(leftover):
+                self._project.recordings.forget(name, tier.model)
+
+    def _owners(self, leftover: Leftover) -> Iterator[tuple[str, Tier]]:
+        """The tasks and tiers whose cassette it is; none where they were renamed since."""
+        for name in self._project.materials:
+            for tier in self._project.registry.tiers:
+                if cassette_path(self._folder, name, tier.model) == self._folder / leftover.cassette:
+                    yield name, tier
+
+    def _needed(self, before: Cassette, leftover: Leftover) -> Mapping[str, frozenset[str]]:
+        recorded = frozenset(interaction.key for interaction in leftover.interactions)
+        for name, tier in self._owners(leftover):
+            sides = [(self._project.registry, self._project.materials[name])]
+            if self._baseline is not None and name in self._baseline.materials:
+                sides.append((self._baseline.registry, self._baseline.materials[name]))
+            wanted = wanted_keys(sides, tier.model, before, recorded)
+            return {interaction.case: wanted for interaction in leftover.interactions}
+        return {}
+
+
+def _token_count(tier: Tier) -> TokenCount:
+    """Asks the tier's endpoint once a request; where it cannot be asked, it is not asked again."""
+    client: Any = None
+    failed = False
+
+    def counted(arguments: Mapping[str, Any]) -> int | None:
+        nonlocal client, failed
+        if failed:
+            return None
+        try:
+            client = client or live_client(tier, SECONDS_TO_COUNT)
+            return count_tokens(client, tier.model, arguments)
+        except ModelrouteError:
+            failed = True
+        except Exception:  # whatever the SDK or the network raises: an estimate is not worth failing for
+            failed = True
+        return None
+
+    return counted

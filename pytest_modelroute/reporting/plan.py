@@ -1,0 +1,53 @@
+"""The plan of a recording, before anything is paid for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from urllib.parse import urlsplit
+
+from ..evaluation.planning import Need, TaskPlan
+from .numbers import duration, usd
+
+__all__ = ["plan_lines", "plan_usd"]
+
+
+def plan_usd(plans: Sequence[TaskPlan]) -> float | None:
+    """USD for all of it; None where one plan's price or tokens are not known."""
+    costs = [plan.usd for plan in plans]
+    known = [cost for cost in costs if cost is not None]
+    return sum(known) if len(known) == len(costs) else None
+
+
+def plan_lines(plans: Sequence[TaskPlan], concurrency: int) -> Iterator[str]:
+    """One line a task and tier, what the estimates rest on, and the sum."""
+    if not plans:
+        yield "nothing to record"
+        return
+    for plan in plans:
+        needs = ", ".join(f"{plan.count(need)} {need.value}" for need in Need if plan.count(need))
+        tokens = _tokens(plan)
+        cost = "price unknown" if plan.usd is None and tokens != "tokens unknown" else usd(plan.usd)
+        yield (
+            f"  {plan.task} on {plan.tier.name} ({plan.tier.model}): {len(plan.calls)} calls ({needs})"
+            f" to {urlsplit(plan.tier.endpoint).netloc}, {tokens}, {cost} USD, {duration(plan.seconds(concurrency))}"
+        )
+        yield f"    estimated from {plan.estimate.basis.value}"
+    calls = sum(len(plan.calls) for plan in plans)
+    total = plan_usd(plans)
+    told = f"{usd(total)} USD" if total is not None else "USD unknown: a price or a token count is missing"
+    yield f"plan: {calls} calls, {told}, {duration(_seconds(plans, concurrency))} with {concurrency} calls at once"
+
+
+def _tokens(plan: TaskPlan) -> str:
+    estimate = plan.estimate
+    if estimate.input_tokens is None or estimate.output_tokens is None:
+        return "tokens unknown"
+    calls = len(plan.calls)
+    return f"{round(calls * estimate.input_tokens):,} tokens in, {round(calls * estimate.output_tokens):,} out"
+
+
+def _seconds(plans: Sequence[TaskPlan], concurrency: int) -> float | None:
+    """All plans share the calls at once."""
+    times = [plan.seconds(concurrency) for plan in plans]
+    known = [seconds for seconds in times if seconds is not None]
+    return sum(known) if len(known) == len(times) else None

@@ -9,7 +9,9 @@ from pathlib import Path
 
 from .errors import InputError
 
-__all__ = ["write_atomically"]
+__all__ = ["PARTIAL", "write_atomically"]
+
+PARTIAL = ".*.partial"  # the names of files that are being written
 
 
 def write_atomically(path: Path, data: bytes) -> None:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from .live import Forks, warm
 from .projects import Project, git, record_template
 
 pytest_plugins = ["pytester"]
@@ -16,6 +18,13 @@ pytest_plugins = ["pytester"]
 def template(tmp_path_factory: pytest.TempPathFactory) -> Project:
     """The recorded project; tests copy it."""
     return record_template(tmp_path_factory.mktemp("template") / "project")
+
+
+@pytest.fixture(scope="session")
+def forks(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Forks]:
+    """Runs of pytest that start quickly, for tests that need many."""
+    with warm(tmp_path_factory.mktemp("forks")) as started:
+        yield started
 
 
 @pytest.fixture

@@ -116,6 +116,56 @@ def test_golden_and_development_sets_share_no_text() -> None:
         assert any("ambiguous" in case["tags"] for case in golden)
 
 
+def local_models(state: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run the script with its state in a folder that has neither weights nor servers."""
+    return subprocess.run(
+        [sys.executable, "fixtures/local_models.py", *arguments],
+        cwd=ROOT,
+        env={**clean_environment(), "LOCAL_MODELS_DIR": str(state)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+@pytest.mark.parametrize(
+    "arguments", [[], ["begin"], ["start", "gpt"], ["stop", "nano"], ["fetch", "all"], ["serve", "x", "1"]], ids=str
+)
+def test_the_models_script_starts_nothing_for_what_it_does_not_know(tmp_path: Path, arguments: list[str]) -> None:
+    done = local_models(tmp_path, *arguments)
+    assert done.returncode == 2
+    assert "local_models.py serve NAME PORT" in done.stderr
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["start", "--help"], ["record", "-h"]], ids=str)
+def test_the_models_script_prints_its_usage(tmp_path: Path, arguments: list[str]) -> None:
+    done = local_models(tmp_path, *arguments)
+    assert done.returncode == 0
+    assert "local_models.py start" in done.stdout
+    assert not list(tmp_path.iterdir())
+
+
+def test_the_models_script_stops_no_process_that_is_not_its_server(tmp_path: Path) -> None:
+    """A process number may have gone to another process since."""
+    sleeper = [sys.executable, "-c", "import sys; sys.stdin.read()"]
+    stranger = subprocess.Popen(sleeper, stdin=subprocess.PIPE)
+    # What the script looks at are a process's last arguments.
+    own = subprocess.Popen([*sleeper, "serve", MODELS["small"], "8091"], stdin=subprocess.PIPE)
+    try:
+        for model, process in ((MODELS["nano"], stranger), (MODELS["small"], own)):
+            (tmp_path / f"{model}.pid").write_text(str(process.pid))
+        assert local_models(tmp_path, "stop", MODELS["nano"]).returncode == 0
+        assert [path.stem for path in tmp_path.iterdir()] == [MODELS["small"]]
+        assert local_models(tmp_path, "stop").returncode == 0
+        assert not list(tmp_path.iterdir())
+        assert own.wait(10) != 0
+        assert stranger.poll() is None
+    finally:
+        for process in (stranger, own):
+            process.communicate()
+
+
 def readme() -> str:
     return (ROOT / "README.md").read_text(encoding="utf-8")
 

@@ -121,7 +121,7 @@ FAULTS = {
     "did you mean 'role'? one of role, content",
     "{{ text }}": "p.yaml:1: system: 'text' is undefined: did you mean 'input.text'?",
     "{{ txt | upper }}": "p.yaml:1: system: 'txt' is undefined: did you mean 'input.text'?",
-    "{{ nope }}": "p.yaml:1: system: 'nope' is undefined",
+    "{{ unlike }}": "p.yaml:1: system: 'unlike' is undefined",
     "{{ input.none.text }}": "p.yaml:1: system: 'None' has no attribute 'text'",
     "{{ input.list[5] }}": "p.yaml:1: system: list object has no element 5",
     "{{ ''.__class__ }}": "p.yaml:1: system: access to attribute '__class__' of 'str' object is unsafe.",

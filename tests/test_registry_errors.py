@@ -11,7 +11,7 @@ from .trees import TIERS, load, load_error
 TASK = TIERS + "tasks:\n  intent:\n    tier: haiku\n"  # what follows stands in line 9
 NAME = "letters, digits, '_', '.' and '-'"
 KEYS_OF_A_TASK = "tier, golden, prompt, call, hosts, samples, request, output, score, gate"
-KEYS_OF_A_TIER = "name, model, provider, price, base_url, api_key_env, request"
+KEYS_OF_A_TIER = "name, model, provider, price, base_url, api_key_env, concurrency, request"
 KINDS = "exact, fields, contains, regex, number, set_f1, python"
 
 

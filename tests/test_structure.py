@@ -15,7 +15,8 @@ import pytest_modelroute
 from .projects import Project
 
 PACKAGE = Path(pytest_modelroute.__file__).parent
-WINGS = ("plugin", "reporting", "judgement", "evaluation", "cassettes", "registry")  # top to bottom
+WINGS = ("reporting", "judgement", "evaluation", "cassettes", "registry")  # top to bottom
+TOPS = ("plugin", "cli")  # above them, side by side
 HEAVY = ("anthropic", "vcr", "httpx2", "jsonschema", "yaml", "jinja2", "rich", "scipy", "referencing")
 MODULES = sorted(PACKAGE.rglob("*.py"))
 
@@ -44,12 +45,16 @@ def imports(path: Path, *, top_level_only: bool = False) -> Iterator[str]:
 @pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(PACKAGE)))
 def test_imports_point_down(path: Path) -> None:
     parts = path.relative_to(PACKAGE).parts
-    level = WINGS.index(parts[0]) if len(parts) > 1 else len(WINGS)
+    own = "cli" if parts == ("__main__.py",) else parts[0] if len(parts) > 1 else None
+    above = WINGS[: WINGS.index(own)] if own in WINGS else WINGS if own is None else ()
+    forbidden = {*above, *(top for top in TOPS if top != own)}
     for name in imports(path):
         if name.startswith("pytest_modelroute."):
-            wing = name.split(".")[1]
-            if wing in WINGS:
-                assert WINGS.index(wing) >= level, f"{path.name} imports {name}, which lies above it"
+            assert name.split(".")[1] not in forbidden, f"{path.name} imports {name}, which lies above or beside it"
+
+
+def test_every_folder_is_a_wing() -> None:
+    assert {path.relative_to(PACKAGE).parts[0] for path in MODULES if path.parent != PACKAGE} == {*WINGS, *TOPS}
 
 
 @pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(PACKAGE)))

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime
+import itertools
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Any
@@ -23,10 +25,26 @@ class Attempt:
 
     call: Call
     hosts: frozenset[str]
-    interactions: list[Interaction] = field(default_factory=list)
     foreign: set[str] = field(default_factory=set)
-    sent_at: float | None = None
-    request: Any = None
+    answered: list[tuple[int, Interaction]] = field(default_factory=list)
+    numbers: Iterator[int] = field(default_factory=itertools.count)
+
+    def interactions(self) -> list[Interaction]:
+        """What is to be kept, in the order in which the requests left: of parallel ones any may be answered first."""
+        found = [interaction for _, interaction in sorted(self.answered, key=lambda each: each[0])]
+        if self.call.own is None:
+            return found[-1:]
+        return [dataclasses.replace(each, key=self.call.own.key(turn)) for turn, each in enumerate(found)]
+
+
+@dataclass(slots=True)
+class _Exchange:
+    """One request on its way, the `number`-th of its attempt."""
+
+    attempt: Attempt
+    number: int
+    sent_at: float
+    request: Any
 
 
 class Capture:
@@ -37,8 +55,11 @@ class Capture:
 
     def __init__(self) -> None:
         self.current: ContextVar[Attempt | None] = ContextVar("attempt", default=None)
+        # Of this thread or task: one attempt may have several on their way.
+        self._exchange: ContextVar[_Exchange | None] = ContextVar("exchange", default=None)
 
     def before_record_request(self, request: Any) -> Any:
+        """Called by vcrpy before a request is sent, and again right before the other hook."""
         attempt = self.current.get()
         if attempt is None:
             return None
@@ -46,31 +67,31 @@ class Capture:
         if host not in attempt.hosts:
             attempt.foreign.add(host)
             return None
-        if attempt.sent_at is None:
-            attempt.sent_at = time.perf_counter()
-        attempt.request = request
+        exchange = self._exchange.get()
+        if exchange is None or exchange.attempt is not attempt:
+            self._exchange.set(_Exchange(attempt, next(attempt.numbers), time.perf_counter(), request))
+        else:
+            exchange.request = request
         return request
 
     def before_record_response(self, response: Mapping[str, Any]) -> None:
-        attempt = self.current.get()
-        if attempt is None:
+        exchange = self._exchange.get()
+        self._exchange.set(None)
+        if exchange is None or exchange.attempt is not self.current.get() or response["status"]["code"] != 200:
             return
-        sent_at, attempt.sent_at = attempt.sent_at, None
-        if response["status"]["code"] != 200 or sent_at is None:
-            return
-        latency = round((time.perf_counter() - sent_at) * 1000)
-        attempt.interactions.append(_interaction(attempt, response, latency))
+        latency = round((time.perf_counter() - exchange.sent_at) * 1000)
+        exchange.attempt.answered.append((exchange.number, _interaction(exchange, response, latency)))
 
 
-def _interaction(attempt: Attempt, response: Mapping[str, Any], latency_ms: int) -> Interaction:
-    call, request = attempt.call, attempt.request
+def _interaction(exchange: _Exchange, response: Mapping[str, Any], latency_ms: int) -> Interaction:
+    call, request = exchange.attempt.call, exchange.request
     body = _text(response["body"]["string"])
     now = datetime.datetime.now(datetime.UTC)
     return Interaction(
         task=call.task,
         case=call.case,
         sample=call.sample,
-        key=call.own.key(len(attempt.interactions)) if call.own is not None else call.key,
+        key=call.key,
         recorded_at=now.isoformat(timespec="seconds").replace("+00:00", "Z"),
         latency_ms=latency_ms,
         recordings=1,

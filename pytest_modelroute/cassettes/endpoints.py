@@ -20,6 +20,7 @@ MOST_OVERLOADS = 12  # attempts of one call that an overloaded endpoint turned a
 MOST_FAILURES = 4  # attempts of one call that the network cut short
 IDENTICAL_FAULTS = 5
 LONGEST_PAUSE = 60.0
+FIRST_WAIT = 0.25  # seconds, doubled with each failure of a call
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +50,7 @@ class Endpoint:
         self._waiting = deque(jobs)
         self._reduced_at = 0.0
         self._overloads_in_a_row = 0
+        self._failures_in_a_row = 0
         self._same_faults = 0
         self._last_fault = ""
 
@@ -78,6 +80,7 @@ class Endpoint:
         """An answer came: there may be room for more."""
         self.in_flight -= 1
         self._overloads_in_a_row = 0
+        self._failures_in_a_row = 0
         self._same_faults = 0
         self.limit = min(self.limit + 1 / max(int(self.limit), 1), self._most_at_once)
 
@@ -89,6 +92,7 @@ class Endpoint:
             job = replace(job, overloads=job.overloads + 1)
         elif fault.kind is FaultKind.TRANSIENT:
             job = replace(job, failures=job.failures + 1)
+            self._wait_a_moment(job, now)
         retried = (
             fault.kind in (FaultKind.OVERLOADED, FaultKind.TRANSIENT)
             and job.overloads < MOST_OVERLOADS
@@ -98,6 +102,8 @@ class Endpoint:
         if retried:
             self._waiting.appendleft(job)
             return True
+        if fault.kind is FaultKind.LOCAL:
+            return False
         self._same_faults = self._same_faults + 1 if fault.detail == self._last_fault else 1
         self._last_fault = fault.detail
         if fault.kind is FaultKind.FATAL or self._same_faults >= IDENTICAL_FAULTS:
@@ -114,3 +120,9 @@ class Endpoint:
             longest = min(0.5 * 2**self._overloads_in_a_row, LONGEST_PAUSE)
             pause = longest * random.uniform(0.5, 1.0)  # noqa: S311  # jitter, not a secret
         self.paused_until = max(self.paused_until, now + pause)
+
+    def _wait_a_moment(self, job: Job, now: float) -> None:
+        """One call that the network cut short is tried at once; several in a row, and the network may be away."""
+        self._failures_in_a_row += 1
+        if self._failures_in_a_row > 1:
+            self.paused_until = max(self.paused_until, now + FIRST_WAIT * 2**job.failures)

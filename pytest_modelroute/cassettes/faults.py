@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 import email.utils
 import json
+import urllib.error
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any
@@ -17,17 +18,21 @@ LONGEST_WAIT = 300.0  # seconds; an endpoint that asks for more is asked again t
 
 # Packages whose exceptions mean that the network failed, not the caller.
 NETWORK = frozenset(
-    {"aiohttp", "anthropic", "httpcore", "httpcore2", "httpx", "httpx2", "openai", "requests", "urllib3"}
+    {"aiohttp", "anthropic", "httpcore", "httpcore2", "httpx", "httpx2", "openai", "requests", "urllib3", "zlib"}
 )
 
 
 class FaultKind(Enum):
-    """OVERLOADED and TRANSIENT are tried again, REFUSED is this call's alone, FATAL is the endpoint's."""
+    """OVERLOADED and TRANSIENT are tried again, REFUSED is this call's alone, FATAL is the endpoint's.
+
+    LOCAL is this call's alone too, and not the endpoint's doing.
+    """
 
     OVERLOADED = "overloaded"
     TRANSIENT = "transient"
     REFUSED = "refused"
     FATAL = "fatal"
+    LOCAL = "local"
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,16 +46,25 @@ class Fault:
 
 def fault_of(error: BaseException) -> Fault:
     """What an exception means, of whatever client: by its HTTP status where it has one."""
-    response = getattr(error, "response", None)
-    status = getattr(error, "status_code", None) or getattr(response, "status_code", None)
-    cause = error.__cause__
-    detail = f"{type(error).__name__}: {error}" + (f" ({type(cause).__name__}: {cause})" if cause is not None else "")
+    answered = error if isinstance(error, urllib.error.HTTPError) else getattr(error, "response", None)
+    status = getattr(error, "status_code", None) or getattr(answered, "status_code", getattr(answered, "code", None))
     if isinstance(status, int) and status != 200:
-        return Fault(_kind_of(status), detail, _retry_after(getattr(response, "headers", None)))
+        return Fault(_kind_of(status), _detail(error), _retry_after(getattr(answered, "headers", None)))
     package = type(error).__module__.partition(".")[0]
-    if package in NETWORK or isinstance(error, (OSError, json.JSONDecodeError)):
-        return Fault(FaultKind.TRANSIENT, detail)
-    return Fault(FaultKind.REFUSED, detail)
+    if package in NETWORK or isinstance(error, (OSError, EOFError, json.JSONDecodeError)):
+        return Fault(FaultKind.TRANSIENT, _detail(error))
+    return Fault(FaultKind.LOCAL, _detail(error))
+
+
+def _detail(error: BaseException) -> str:
+    """The provider's own words where there are any, without the request's id: the same fault reads the same."""
+    body = getattr(error, "body", None)
+    told = body.get("error") if isinstance(body, dict) else None
+    if isinstance(told, dict) and isinstance(told.get("message"), str):
+        status = getattr(error, "status_code", "")
+        return f"{type(error).__name__}: {status} {told.get('type') or ''}: {told['message']}"
+    cause = error.__cause__
+    return f"{type(error).__name__}: {error}" + (f" ({type(cause).__name__}: {cause})" if cause is not None else "")
 
 
 def malformed(body: str) -> Fault | None:

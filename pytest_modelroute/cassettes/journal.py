@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from ..errors import InputError
+from ..writing import write_atomically
 from .index import Cassette
 from .lines import Interaction, format_line
 from .replay import cassette_path
@@ -54,11 +55,11 @@ class Journal:
 
     @mode.setter
     def mode(self, mode: str) -> None:
-        (self.folder / MODE).write_text(mode, encoding="utf-8")
+        write_atomically(self.folder / MODE, mode.encode())
 
     def append(self, model: str, interactions: Sequence[Interaction]) -> None:
         """Write the interactions of one run, all or none. Raises OSError where the disk takes no more."""
-        data = "".join(map(format_line, interactions)).encode()
+        lines = "".join(map(format_line, interactions)).encode()
         path = cassette_path(PurePosixPath(), interactions[0].task, model)
         with self._lock:
             descriptor = self._descriptors.get(path)
@@ -67,8 +68,7 @@ class Journal:
                 file.parent.mkdir(parents=True, exist_ok=True)
                 descriptor = os.open(file, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o644)
                 self._descriptors[path] = descriptor
-                if _torn(descriptor):
-                    data = b"\n" + data
+            data = b"\n" + lines if _torn(descriptor) else lines
             size = os.fstat(descriptor).st_size
             try:
                 written = 0
@@ -77,6 +77,11 @@ class Journal:
             except BaseException:
                 os.ftruncate(descriptor, size)
                 raise
+
+    @property
+    def waits(self) -> bool:
+        """Whether an interrupted run left something; nothing is read."""
+        return any(self.folder.rglob("*.yaml"))
 
     def leftovers(self) -> Iterator[Leftover]:
         """What earlier runs wrote and did not clear; the latest recording of each key, torn lines left out."""

@@ -15,7 +15,16 @@ from typing import Any
 
 from .. import strict_json
 
-__all__ = ["HEADER", "KEY_IN_LINE", "LINE_START", "Interaction", "answer_digest", "cassette_text", "parse_line"]
+__all__ = [
+    "HEADER",
+    "KEY_IN_LINE",
+    "LINE_START",
+    "Interaction",
+    "answer_digest",
+    "cassette_text",
+    "parse_line",
+    "same_content",
+]
 
 HEADER = "version: 1\ninteractions:\n"
 LINE_START = b"- {"
@@ -174,6 +183,18 @@ def cassette_text(interactions: Iterable[Interaction]) -> str:
     """A whole cassette file, in its order."""
     lines = [format_line(interaction) for interaction in sorted(interactions, key=lambda each: each.order)]
     return HEADER + "".join(lines) if lines else "version: 1\ninteractions: []\n"
+
+
+def same_content(one: str | bytes | None, other: str | bytes | None) -> bool:
+    """Whether two bodies say the same: another release of an SDK may order or space its JSON differently."""
+    return one == other or _content(one) == _content(other)
+
+
+def _content(body: str | bytes | None) -> object:
+    try:
+        return json.loads(body or b"")
+    except ValueError:
+        return body.encode() if isinstance(body, str) else body or b""
 
 
 def answer_digest(body: str) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Set
 
 from ..errors import InputError
 from .index import Cassette
-from .lines import Interaction, answer_digest, cassette_text
+from .lines import Interaction, answer_digest, cassette_text, same_content
 
 __all__ = ["rewritten"]
 
@@ -32,10 +32,7 @@ def rewritten(before: Cassette, recorded: Iterable[Interaction], needed: Mapping
         if earlier is None:
             kept[interaction.key] = interaction
         elif _says_the_same(earlier, interaction):
-            # The case may have another name by now, and the endpoint another address.
-            kept[interaction.key] = dataclasses.replace(
-                earlier, task=interaction.task, case=interaction.case, uri=interaction.uri
-            )
+            kept[interaction.key] = _asked_anew(earlier, interaction)
         else:
             kept[interaction.key] = dataclasses.replace(interaction, recordings=earlier.recordings + 1)
     return cassette_text(kept.values())
@@ -44,3 +41,18 @@ def rewritten(before: Cassette, recorded: Iterable[Interaction], needed: Mapping
 def _says_the_same(earlier: Interaction, interaction: Interaction) -> bool:
     # By its body, not its header: an answer that was edited by hand is not the one that was recorded.
     return earlier.status == interaction.status and answer_digest(earlier.response_body) == interaction.digest
+
+
+def _asked_anew(earlier: Interaction, interaction: Interaction) -> Interaction:
+    """The earlier answer to the later question: a case may be renamed, an address moved, a function changed."""
+    body = interaction.request_body
+    if same_content(earlier.request_body, body):
+        body = earlier.request_body
+    return dataclasses.replace(
+        earlier,
+        task=interaction.task,
+        case=interaction.case,
+        method=interaction.method,
+        uri=interaction.uri,
+        request_body=body,
+    )

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
 from ..errors import ErrorKind, UnobtainedAnswer
-from .lines import Interaction
+from .lines import Interaction, same_content
 
 __all__ = ["Playback"]
 
@@ -79,19 +78,11 @@ def _stale(request: str, advice: str) -> UnobtainedAnswer:
 
 
 def _same(one: Any, other: Any) -> bool:
-    return (one.method, one.uri) == (other.method, other.uri) and _content(one.body) == _content(other.body)
+    return (one.method, one.uri) == (other.method, other.uri) and same_content(one.body, other.body)
 
 
 def _same_path(one: Any, other: Any) -> bool:
     return bool((one.method, one.path) == (other.method, other.path))
-
-
-def _content(body: Any) -> Any:
-    """A body by what it says: another release of an SDK may order or space it differently."""
-    try:
-        return json.loads(body)
-    except (TypeError, ValueError):
-        return body.encode() if isinstance(body, str) else body or b""
 
 
 class _Recorded:

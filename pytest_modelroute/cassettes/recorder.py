@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from ..errors import InputError
+from ..errors import ErrorKind, InputError, UnobtainedAnswer
 from ..registry.model import Tier
 from .calls import Call
 from .capture import Attempt, Capture
@@ -44,7 +44,10 @@ class EventKind:
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """What became of one attempt. `limit` is how many calls its endpoint may now have on their way."""
+    """What became of one attempt. `limit` is how many calls its endpoint may now have on their way.
+
+    `error` says why there is no answer, where there is none.
+    """
 
     kind: str
     call: Call
@@ -52,13 +55,14 @@ class Event:
     detail: str
     interactions: tuple[Interaction, ...]
     limit: int
+    error: ErrorKind = ErrorKind.TRANSPORT
 
 
 @dataclass(frozen=True, slots=True)
 class Recorded:
     """How a recording ended: by key why there is no answer, and why it stopped before its end, where it did."""
 
-    faults: Mapping[str, str]
+    faults: Mapping[str, UnobtainedAnswer]
     stopped: str | None
     interrupted: bool
 
@@ -105,13 +109,13 @@ class Recorder:
             before_record_request=self._capture.before_record_request,
             before_record_response=self._capture.before_record_response,
         )
-        faults: dict[str, str] = {}
+        faults: dict[str, UnobtainedAnswer] = {}
         interrupted = False
         with recorder.use_cassette("recording", persister=_Nowhere()):
             threads = [threading.Thread(target=self._work, daemon=True) for _ in range(min(self._concurrency, total))]
-            for thread in threads:
-                thread.start()
             try:
+                for thread in threads:
+                    thread.start()
                 self._listen(total, faults, on_event)
             except KeyboardInterrupt:
                 interrupted = True
@@ -140,7 +144,9 @@ class Recorder:
         ]
         return sum(len(waiting) for waiting in jobs.values())
 
-    def _listen(self, total: int, faults: dict[str, str], on_event: Callable[[Event | None], str | None]) -> None:
+    def _listen(
+        self, total: int, faults: dict[str, UnobtainedAnswer], on_event: Callable[[Event | None], str | None]
+    ) -> None:
         ended = 0
         while ended < total and not (self._stopping and not self._in_flight() and self._events.empty()):
             try:
@@ -151,14 +157,14 @@ class Recorder:
             if event.kind != EventKind.RETRIED:
                 ended += 1
             if event.kind == EventKind.FAILED:
-                faults[event.call.key] = event.detail
+                faults[event.call.key] = UnobtainedAnswer(event.error, event.detail)
             reason = on_event(event)
             if reason is not None:
                 self._stop(reason)
 
     def _let_finish(self, threads: Sequence[threading.Thread], on_event: Callable[[Event | None], str | None]) -> None:
         deadline = time.monotonic() + SECONDS_TO_FINISH
-        for thread in threads:
+        for thread in (each for each in threads if each.is_alive()):
             thread.join(max(deadline - time.monotonic(), 0.0))
         while not self._events.empty():
             on_event(self._events.get())
@@ -203,7 +209,7 @@ class Recorder:
         secret = self._scan.find_in(dict(call.arguments))
         if secret is not None:
             place, kind = secret
-            return Fault(FaultKind.REFUSED, f"not sent: its request holds {kind} ({place})")
+            return Fault(FaultKind.LOCAL, f"not sent: its request holds {kind} ({place})")
         self._capture.current.set(attempt)
         try:
             if call.own is not None:
@@ -218,42 +224,42 @@ class Recorder:
     def _unkeepable(self, attempt: Attempt) -> Fault | None:
         if attempt.foreign:
             hosts = ", ".join(sorted(attempt.foreign))
-            return Fault(FaultKind.REFUSED, f"its function called {hosts}, which `hosts` does not name")
-        if not attempt.interactions:
-            return Fault(FaultKind.REFUSED, "no call that vcrpy could see was made, or none was answered with 200")
-        for interaction in attempt.interactions:
+            return Fault(FaultKind.LOCAL, f"its function called {hosts}, which `hosts` does not name")
+        if not attempt.answered:
+            return Fault(FaultKind.LOCAL, "no call that vcrpy could see was made, or none was answered with 200")
+        for interaction in attempt.interactions():
             secret = self._scan.find_in(interaction.to_wire())
             if secret is not None:
                 place, kind = secret
-                return Fault(FaultKind.REFUSED, f"not kept: it holds {kind} ({place})")
+                return Fault(FaultKind.LOCAL, f"not kept: it holds {kind} ({place})")
         return None
 
     def _kept(self, attempt: Attempt, tier: Tier) -> Fault | None:
-        interactions = attempt.interactions if attempt.call.own is not None else attempt.interactions[-1:]
-        attempt.interactions = interactions
         try:
-            self._keep(tier.model, interactions)
+            self._keep(tier.model, attempt.interactions())
         except OSError as error:
             reason = f"what arrives cannot be written down: {error.strerror}"
             self._stop(reason)
-            return Fault(FaultKind.REFUSED, reason)
+            return Fault(FaultKind.LOCAL, reason)
         return None
 
     def _settle(self, endpoint: Endpoint, job: Job, attempt: Attempt, fault: Fault | None) -> None:
-        kind, detail, dropped = EventKind.ANSWERED, "", []
-        kept = tuple(attempt.interactions)
+        kind, detail, dropped, error = EventKind.ANSWERED, "", [], ErrorKind.TRANSPORT
+        kept = tuple(attempt.interactions())
         with self._changed:
             if fault is None:
                 endpoint.succeeded()
             else:
                 detail, kept = self._scan.hidden(fault.detail), ()
+                if fault.kind is FaultKind.LOCAL and job.call.own is not None:
+                    error = ErrorKind.CALL
                 retried = endpoint.failed(job, fault, time.monotonic())
                 kind = EventKind.RETRIED if retried else EventKind.FAILED
                 if endpoint.stopped is not None:
                     dropped = endpoint.drop()
             limit = max(int(endpoint.limit), 1)
             # Inside the lock: whoever sees that nothing is on its way any more finds all events told.
-            self._events.put(Event(kind, job.call, job.tier, detail, kept, limit))
+            self._events.put(Event(kind, job.call, job.tier, detail, kept, limit, error))
             for other in dropped:
                 told = f"not called: {endpoint.name} answers every call so: {detail}"
                 self._events.put(Event(EventKind.FAILED, other.call, other.tier, told, (), limit))

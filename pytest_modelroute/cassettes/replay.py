@@ -46,7 +46,7 @@ class Recordings:
         self._files = files
         self._folder = folder
         self._cassettes: dict[tuple[str, str], Cassette] = {}
-        self._failures: dict[str, str] = {}
+        self._failures: dict[str, UnobtainedAnswer] = {}
 
     def cassette(self, task: str, model: str) -> Cassette:
         if (task, model) not in self._cassettes:
@@ -60,7 +60,7 @@ class Recordings:
         if cassette is not None:
             cassette.close()
 
-    def failed(self, key: str, reason: str) -> None:
+    def failed(self, key: str, reason: UnobtainedAnswer) -> None:
         """Note that recording `key` was tried in this session, and why it gave nothing."""
         self._failures[key] = reason
 
@@ -83,7 +83,8 @@ class Recordings:
         cassette = self.cassette(query.task, query.model)
         interaction = cassette.find(query.key)
         if query.key in self._failures:
-            raise UnobtainedAnswer(ErrorKind.TRANSPORT, self._failures[query.key])
+            failure = self._failures[query.key]
+            raise UnobtainedAnswer(failure.kind, failure.detail)
         if interaction is not None:
             if query.endpoint and not interaction.uri.startswith(f"{query.endpoint}/"):
                 detail = f"recorded from {interaction.uri}, not from {query.endpoint}: {query.command}"

@@ -103,9 +103,11 @@ class TaskPlan:
         return self.estimate.usd(len(self.calls), self.tier.price)
 
     def seconds(self, at_once: int) -> float | None:
-        """How long it takes with so many calls at once; None where nothing tells."""
+        """How long it takes with so many calls at once, if the tier takes them; None where nothing tells."""
         latency = self.estimate.latency_ms
-        return None if latency is None else len(self.calls) * latency / 1000 / at_once
+        if latency is None:
+            return None
+        return len(self.calls) * latency / 1000 / min(at_once, self.tier.concurrency or at_once)
 
     def count(self, need: Need) -> int:
         return sum(planned.need is need for planned in self.calls)
@@ -125,7 +127,8 @@ def needed_calls(
             try:
                 material.asker.obtain(trial, tier, recordings, "", None)
             except UnobtainedAnswer as error:
-                need = Need.MISSING if error.kind is ErrorKind.MISSING else Need.STALE
+                if error.kind is not ErrorKind.CALL:  # its recordings are whole, and the function fails on them
+                    need = Need.MISSING if error.kind is ErrorKind.MISSING else Need.STALE
         if need is not None:
             found[trial.key] = PlannedCall(material.asker.call(trial.case, tier, trial.sample), need)
     return tuple(found.values())
@@ -138,8 +141,9 @@ def estimate(
 
     `counted` gives the tokens of a request, or None where the provider does not tell.
     """
+    by_case = any(planned.call.own is not None for planned in calls)
     for source, basis in ((cassette, Basis.RECORDED), *((other, Basis.OTHER_TIER) for other in others)):
-        known = _recorded(source.interactions(), basis)
+        known = _recorded(source.interactions(), basis, by_case)
         if known is not None:
             return known
     arguments = [planned.call.arguments for planned in calls if planned.call.own is None]
@@ -154,9 +158,9 @@ def estimate(
     return Estimate(sum(known_tokens) / len(known_tokens), output, None, basis)
 
 
-def _recorded(interactions: Iterable[Interaction], basis: Basis) -> Estimate | None:
-    """Means over cases: the team's own function may make several calls for one."""
-    cases: set[tuple[str, int]] = set()
+def _recorded(interactions: Iterable[Interaction], basis: Basis, by_case: bool) -> Estimate | None:
+    """Means over answers, or over cases where the team's own function may make several calls for one."""
+    cases: set[tuple[str, ...]] = set()
     inputs, outputs, latencies = 0, 0, []
     for interaction in interactions:
         try:
@@ -166,7 +170,7 @@ def _recorded(interactions: Iterable[Interaction], basis: Basis) -> Estimate | N
         usage = usage_of(body.get("usage")) if isinstance(body, dict) else None
         if usage is None:
             continue
-        cases.add((interaction.case, interaction.sample))
+        cases.add((interaction.case, str(interaction.sample)) if by_case else (interaction.key,))
         inputs += usage.input_tokens
         outputs += usage.output_tokens
         if interaction.latency_ms is not None:

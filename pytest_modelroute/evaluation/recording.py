@@ -19,7 +19,7 @@ from ..cassettes.replay import cassette_path
 from ..errors import InputError, ModelrouteError
 from ..registry.files import WorkingTree
 from ..registry.model import Registry, Tier
-from ..writing import write_atomically
+from ..writing import PARTIAL, write_atomically
 from .evaluate import TaskMaterial
 from .golden import GoldenCase
 from .planning import RecordMode, TaskPlan, TokenCount, estimate, needed_calls, wanted_keys
@@ -56,6 +56,7 @@ class RecordingRun:
         """
         self._journal.open()
         with RecordingLock(self._journal.folder / "lock"):
+            self._clear_torn()
             leftovers = list(self._journal.leftovers())
             self._merge(leftovers)
             if not self._resumes():
@@ -100,6 +101,11 @@ class RecordingRun:
             self._journal.clear()
         return outcome
 
+    def _clear_torn(self) -> None:
+        """Remove what a process that was killed had half written."""
+        for path in (self._rootdir / self._folder).rglob(PARTIAL):
+            path.unlink(missing_ok=True)
+
     def _resumes(self) -> bool:
         """Whether this run goes on where an interrupted one of the same kind stopped."""
         return self._mode is RecordMode.ALL and self._journal.mode == RecordMode.ALL.value
@@ -110,9 +116,7 @@ class RecordingRun:
             return frozenset()
         return frozenset(each.key for leftover in self._journal.leftovers() for each in leftover.interactions)
 
-    def _plan(
-        self, material: TaskMaterial, tier: Tier, cases: Iterable[GoldenCase], done: frozenset[str]
-    ) -> TaskPlan:
+    def _plan(self, material: TaskMaterial, tier: Tier, cases: Iterable[GoldenCase], done: frozenset[str]) -> TaskPlan:
         recordings, name = self._project.recordings, material.task.name
         cassette = recordings.cassette(name, tier.model)
         calls = tuple(

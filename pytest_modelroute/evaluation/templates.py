@@ -59,7 +59,7 @@ def _sandbox() -> Any:
     class LookedUp(jinja2.UndefinedError):
         def __init__(self, obj: Any, name: Any, message: str) -> None:
             super().__init__(message)
-            self.looked_up = (None if obj is missing else obj, name)
+            self.looked_up = (name, *(() if obj is missing else (obj,)))
 
     class Unknown(jinja2.StrictUndefined):
         def __init__(self, hint: Any = None, obj: Any = missing, name: Any = None, exc: Any = None) -> None:
@@ -78,14 +78,14 @@ def _told(where: Where) -> str:
 
 def _undefined(error: Exception, data: Mapping[str, Any]) -> str | None:
     """What is there instead of a name that a template asked for in vain; None for any other error."""
-    owner, name = getattr(error, "looked_up", (None, None))
-    if not isinstance(name, str):
-        return None
-    if isinstance(owner, Mapping):
-        whose = "'input'" if owner is data else "the mapping"
-        return f"{whose} has no '{name}': {did_you_mean(name, map(str, owner))}"
-    close = difflib.get_close_matches(name, data, n=1)
-    return f"{error}: did you mean 'input.{close[0]}'?" if owner is None and close else None
+    match getattr(error, "looked_up", ()):
+        case (str(name),):
+            close = difflib.get_close_matches(name, data, n=1)
+            return f"{error}: did you mean 'input.{close[0]}'?" if close else None
+        case (str(name), Mapping() as owner):
+            whose = "'input'" if owner is data else "the mapping"
+            return f"{whose} has no '{name}': {did_you_mean(name, map(str, owner))}"
+    return None
 
 
 class _Compiler:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from ..cassettes.journal import FOLDER, Journal
 from ..errors import InputError, ModelrouteError, did_you_mean
 from ..evaluation.asking import Play
 from ..evaluation.planning import RecordMode
@@ -45,6 +46,10 @@ def activate(config: pytest.Config) -> None:
         from .recording import Recording
 
         config.pluginmanager.register(Recording(settings, assessment), "modelroute-recording")
+    elif settings.verify:
+        from .verification import Verifying
+
+        config.pluginmanager.register(Verifying(settings, assessment), "modelroute-verification")
     config.add_cleanup(assessment.close)
 
 
@@ -54,12 +59,19 @@ def _check_recording(config: pytest.Config, settings: Settings) -> None:
         if config.option.modelroute_record_tiers is not None:
             what = "--modelroute-record-tiers is given without --modelroute-record, and nothing would be recorded"
             raise InputError(what, fix="add --modelroute-record=new_episodes")
-        return
+        if config.option.modelroute_dry_run and not settings.verify:
+            what = "--modelroute-dry-run is given, and there is nothing to plan"
+            raise InputError(what, fix="add --modelroute-record=new_episodes")
+        if not settings.verify:
+            return
+    elif settings.verify:
+        raise InputError("--modelroute-verify writes nothing; it cannot be combined with --modelroute-record")
+    asked = "--modelroute-verify" if settings.verify else "--modelroute-record"
     parallel = getattr(config.option, "numprocesses", None) or getattr(config.option, "dist", "no") != "no"
     if parallel or hasattr(config, "workerinput"):
-        raise InputError("--modelroute-record runs in one process, with several calls at once", fix="add -n 0")
+        raise InputError(f"{asked} runs in one process, with several calls at once", fix="add -n 0")
     if settings.replay is ReplayMode.VCR:
-        raise InputError("--modelroute-replay=vcr checks recordings; it cannot be combined with --modelroute-record")
+        raise InputError(f"--modelroute-replay=vcr checks recordings; it cannot be combined with {asked}")
 
 
 def _invocation(config: pytest.Config, settings: Settings) -> Invocation:
@@ -97,6 +109,10 @@ def _assess(settings: Settings, invocation: Invocation) -> Assessment:
                 what = f"--modelroute-try: {change.task} changes its tier against the base, which a try would hide"
                 raise InputError(what, place=change.place, fix="judge one of the two at a time")
         changes, strict = (*own, *moves), strict | strict_tasks(own, registry)
+    if settings.record is RecordMode.NONE and Journal(settings.rootdir / registry.cassettes).waits:
+        warnings.append(
+            f"an interrupted recording left answers in {registry.cassettes / FOLDER}: record again to keep them"
+        )
     comparison = Comparison(
         commit=commit,
         baseline=baseline,

@@ -115,6 +115,11 @@ class Assessment:
                 *registry.warnings,
                 *self.comparison.warnings,
                 *self._warnings,
+                *(
+                    f"{task.task}: {task.tier} asks for {task.model}, and {', '.join(task.other_models)} answered"
+                    for task in reports.values()
+                    if task.other_models
+                ),
                 *self.project.recordings.warnings(),
             ),
         )

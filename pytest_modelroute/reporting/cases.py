@@ -21,23 +21,22 @@ SHORTEST_VALUE = 12
 SHORTEST_LINE = 48
 CONTEXT = 8  # characters before the place where two texts part
 LONGEST_REASON = 60
+COMMAND = ": pytest --modelroute"  # begins the command that an error ends in, and that is the way out of all of them
 
 
 def listed(head: str, names: Sequence[str], width: int) -> str:
     """`broke: a, b, ... and 3 more`: as many names as fit into `width` columns, and one at least."""
+    whole = f"{head}: " + ", ".join(map(printable, names))
+    if columns(whole) <= width:
+        return whole
     line = f"{head}: {printable(names[0])}"
     for index, name in enumerate(names[1:], start=1):
         longer = f"{line}, {printable(name)}"
-        rest = len(names) - index - 1
-        if columns(longer + _and_more(rest)) > width:
-            more = _and_more(len(names) - index)
+        if columns(f"{longer}, ... and {len(names) - index - 1} more") > width:
+            more = f", ... and {len(names) - index} more"
             return cut(line, width - len(more)) + more
         line = longer
     return cut(line, width)
-
-
-def _and_more(number: int) -> str:
-    return f", ... and {number} more" if number else ""
 
 
 def case_lines(task: TaskReport, width: int) -> Iterator[str]:
@@ -57,7 +56,7 @@ def _case(result: CaseResult, width: int) -> str:
     head = f"{printable(result.case)}  {result.kind.value if result.kind else ''}"
     room = width - columns(head) - 2
     if result.outcome is Outcome.ERROR:
-        return f"{head}  {printable(result.detail)}"
+        return f"{head}  {printable(result.detail.partition(COMMAND)[0])}"
     if result.kind is WrongKind.MISMATCH:
         if isinstance(result.expected, Mapping) and isinstance(result.output, Mapping):
             parts = _parting(result.expected, result.output, result.detail)

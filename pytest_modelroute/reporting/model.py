@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -108,6 +109,13 @@ class TaskReport:
     def most_recordings(self) -> int:
         """The most often that another answer was recorded for one case: re-recording until it passes shows here."""
         return max((result.recordings for result in self.results or ()), default=0)
+
+    @property
+    def other_models(self) -> list[str]:
+        """The models that answered and are not the one asked for; an alias is answered by its dated model."""
+        answered = {model for result in self.results or () for model in result.models} - {self.model}
+        dated = {model for model in answered if re.fullmatch(re.escape(self.model) + r"-\d{8}", model)}
+        return sorted(answered if len(dated) > 1 else answered - dated)
 
     def latency_ms(self, share: float) -> int | None:
         return percentile([result.latency_ms for result in self.results or () if result.latency_ms is not None], share)

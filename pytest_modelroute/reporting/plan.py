@@ -34,7 +34,11 @@ def plan_lines(plans: Sequence[TaskPlan], concurrency: int) -> Iterator[str]:
         yield f"    estimated from {plan.estimate.basis.value}"
     calls = sum(len(plan.calls) for plan in plans)
     total = plan_usd(plans)
-    told = f"{usd(total)} USD" if total is not None else "USD unknown: a price or a token count is missing"
+    if total is not None:
+        told = f"{usd(total)} USD"
+    else:
+        known = sum(plan.usd for plan in plans if plan.usd is not None)
+        told = f"at least {usd(known)} USD (a price or a token count is missing)"
     yield f"plan: {calls} calls, {told}, {duration(_seconds(plans, concurrency))} with {concurrency} calls at once"
 
 
@@ -47,7 +51,13 @@ def _tokens(plan: TaskPlan) -> str:
 
 
 def _seconds(plans: Sequence[TaskPlan], concurrency: int) -> float | None:
-    """All plans share the calls at once."""
-    times = [plan.seconds(concurrency) for plan in plans]
-    known = [seconds for seconds in times if seconds is not None]
-    return sum(known) if len(known) == len(times) else None
+    """All tiers are called at once and share the calls at once; what one tier needs by itself is the least."""
+    by_tier: dict[str, float] = {}
+    work = 0.0
+    for plan in plans:
+        alone, in_turn = plan.seconds(concurrency), plan.seconds(1)
+        if alone is None or in_turn is None:
+            return None
+        by_tier[plan.tier.name] = by_tier.get(plan.tier.name, 0.0) + alone
+        work += in_turn
+    return max(work / concurrency, *by_tier.values())

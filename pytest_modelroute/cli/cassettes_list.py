@@ -1,0 +1,31 @@
+"""`modelroute cassettes list`: what is recorded, and what is not."""
+
+from __future__ import annotations
+
+import argparse
+
+from ..evaluation.inventory import CassetteFile, inventory, waiting
+from ..reporting.inventory import inventory_json, inventory_lines
+from .main import ExitStatus
+from .opening import check_tasks, open_project
+
+__all__ = ["run"]
+
+
+def run(arguments: argparse.Namespace) -> ExitStatus:
+    """Print the table, or JSON. Raises InputError for broken input."""
+    opened = open_project(arguments.registry, arguments.rootdir)
+    check_tasks(opened, arguments.tasks)
+    files = list(inventory(opened.project, opened.rootdir, arguments.tasks))
+    waits = waiting(opened.rootdir, opened.project.registry.cassettes)
+    if arguments.json:
+        print(inventory_json(files, waits))
+    else:
+        for line in inventory_lines(files, waits):
+            print(line)
+    return ExitStatus.FOUND if arguments.check and any(map(_lacks, files)) else ExitStatus.FINE
+
+
+def _lacks(file: CassetteFile) -> bool:
+    """Whether an answer is missing or stale; a tier that was never recorded counts only where it is assigned."""
+    return any((tally.missing or tally.stale) and (tally.assigned or file.contents is not None) for tally in file.tiers)

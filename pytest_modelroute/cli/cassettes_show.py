@@ -1,0 +1,83 @@
+"""`modelroute cassettes show`: one case, as it was asked and answered."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import difflib
+
+from ..cassettes.lines import Interaction
+from ..errors import InputError, UnobtainedAnswer, did_you_mean
+from ..evaluation.evaluate import Evaluation, TaskMaterial
+from ..evaluation.golden import GoldenCase
+from ..evaluation.recording import credential_scan
+from ..registry.model import Tier
+from ..reporting.exchange import Asked, Exchange, Given, exchange_lines
+from .main import ExitStatus
+from .opening import Opened, open_project, record_command
+
+__all__ = ["run"]
+
+
+def run(arguments: argparse.Namespace) -> ExitStatus:
+    """Print the case. Raises InputError for broken input, and for names that are not known."""
+    opened = open_project(arguments.registry, arguments.rootdir)
+    registry = opened.project.registry
+    material = _material(opened, arguments.task)
+    case = _case(material, arguments.case)
+    tiers = {tier.name: tier for tier in registry.tiers}
+    if arguments.tier is not None and arguments.tier not in tiers:
+        raise InputError(f"--tier: unknown tier '{arguments.tier}'", valid=did_you_mean(arguments.tier, tiers))
+    # The assigned tier first: its request is the one to read.
+    order = sorted(registry.tiers, key=lambda tier: tier.name != material.task.tier)
+    shown = order if arguments.tier is None else [tiers[arguments.tier]]
+    exchange = Exchange(material, case, tuple(_asked(opened, material, case, tier) for tier in shown))
+    for line in exchange_lines(exchange, credential_scan(registry).hidden):
+        print(line)
+    return ExitStatus.FINE
+
+
+def _material(opened: Opened, name: str) -> TaskMaterial:
+    registry, materials = opened.project.registry, opened.project.materials
+    if name not in registry.tasks:
+        raise InputError(f"unknown task '{name}'", valid=did_you_mean(name, registry.tasks))
+    if name not in materials:
+        what = f"task '{name}' has no cases to show: it is not gated"
+        raise InputError(what, place=registry.tasks[name].place, valid="a task with `golden:` and `prompt:` or `call:`")
+    return materials[name]
+
+
+def _case(material: TaskMaterial, name: str) -> GoldenCase:
+    cases = {case.id: case for case in material.cases}
+    if name not in cases:
+        close = difflib.get_close_matches(name, cases, n=3)
+        likely = f"did you mean {' or '.join(map(repr, close))}? " if close else ""
+        what = f"task '{material.task.name}' has no case '{name}'"
+        raise InputError(what, valid=f"{likely}one of the {len(cases)} ids in {material.golden_label}")
+    return cases[name]
+
+
+def _asked(opened: Opened, material: TaskMaterial, case: GoldenCase, tier: Tier) -> Asked:
+    recordings = opened.project.recordings
+    command = record_command(opened, material.task.name, case.id, tier.name)
+    evaluation = Evaluation(dataclasses.replace(material, cases=(case,)), tier, recordings, command)
+    given = tuple(
+        Given(result, tuple(_interactions(opened, material, case, tier, result.sample)))
+        for result in evaluation.results()
+    )
+    return Asked(tier, material.asker.call(case, tier).arguments, given)
+
+
+def _interactions(
+    opened: Opened, material: TaskMaterial, case: GoldenCase, tier: Tier, sample: int
+) -> list[Interaction]:
+    cassette = opened.project.recordings.cassette(material.task.name, tier.model)
+    found = []
+    for key in material.asker.keys(case, tier, sample, cassette):
+        try:
+            interaction = cassette.find(key)
+        except UnobtainedAnswer:  # the result tells of it
+            continue
+        if interaction is not None:
+            found.append(interaction)
+    return found

@@ -1,0 +1,119 @@
+"""The command `modelroute`: its arguments and its exit statuses."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import os
+import sys
+from collections.abc import Sequence
+from enum import IntEnum
+from typing import NoReturn
+
+from .. import __version__
+from ..errors import ModelrouteError
+
+__all__ = ["ExitStatus", "main"]
+
+
+class ExitStatus(IntEnum):
+    """0 and 4 as pytest's; the last two as a shell tells of signals."""
+
+    FINE = 0
+    FOUND = 1
+    BROKEN_INPUT = 4
+    INTERRUPTED = 130
+    BROKEN_PIPE = 141
+
+
+STATUSES = "Exit status: 0 fine; 1 what --check looks for was found; 4 broken input, with file and line."
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        """Leave with the status of broken input: argparse's own, 2, is an interrupted session to pytest."""
+        self.print_usage(sys.stderr)
+        self.exit(ExitStatus.BROKEN_INPUT, f"{self.prog}: {message}\n")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit status."""
+    for stream in (sys.stdout, sys.stderr):  # a terminal's encoding may lack what a case holds
+        getattr(stream, "reconfigure", lambda **_: None)(errors="backslashreplace")
+    parsed = _parser().parse_args(arguments)
+    try:
+        # Loaded here: each command needs other modules, and --help none.
+        status = int(importlib.import_module(f".{parsed.module}", __package__).run(parsed))
+        if sys.stdout is not None:
+            sys.stdout.flush()
+    except ModelrouteError as error:
+        return _refused(parsed.prog, str(error))
+    except KeyboardInterrupt:
+        return ExitStatus.INTERRUPTED
+    except BrokenPipeError:  # whoever read the output has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return ExitStatus.BROKEN_PIPE
+    except OSError as error:
+        return _refused(parsed.prog, f"{error.filename or ''}: {error.strerror or error}")
+    return status
+
+
+def _refused(program: str, text: str) -> int:
+    print(f"{program}: {text}", file=sys.stderr)
+    return ExitStatus.BROKEN_INPUT
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = _Parser(
+        prog="modelroute",
+        description="Look after the recordings that `pytest --modelroute` judges by.",
+        epilog=STATUSES,
+    )
+    parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
+    groups = parser.add_subparsers(metavar="COMMAND", required=True)
+    cassettes = groups.add_parser("cassettes", help="list, show, prune and format recorded answers", epilog=STATUSES)
+    _cassettes(cassettes.add_subparsers(metavar="COMMAND", required=True))
+    return parser
+
+
+def _cassettes(commands: argparse._SubParsersAction[_Parser]) -> None:
+    listing = _command(commands, "list", "say of each task and tier what is recorded, missing, stale and not needed")
+    _tasks(listing)
+    listing.add_argument("--json", action="store_true", help="print JSON, with null for what is not known")
+    what = "exit 1 if an answer is missing or stale on an assigned tier, or on another that has a cassette"
+    listing.add_argument("--check", action="store_true", help=what)
+
+    show = _command(commands, "show", "show one case: the request, what is expected and what each tier answered")
+    show.add_argument("task", metavar="TASK")
+    show.add_argument("case", metavar="CASE", help="the case's id in the golden dataset")
+    show.add_argument("--tier", metavar="NAME", help="show this tier alone")
+
+    prune = _command(commands, "prune", "remove recordings that no case, prompt and tier of the working tree needs")
+    _tasks(prune)
+    prune.add_argument("--dry-run", action="store_true", help="say what would be removed, and change nothing")
+    what = "keep what the merge base of REF and HEAD needs too (repeatable); else what only another branch needs goes"
+    prune.add_argument("--base", metavar="REF", action="append", default=[], help=what)
+
+    form = _command(commands, "format", "write cassettes as recording does: one line each, in order, none twice")
+    _tasks(form)
+    form.add_argument("--check", action="store_true", help="change nothing, and exit 1 if a file would change")
+    form.add_argument("--drop-damaged", action="store_true", help="drop lines that hold no recording any more")
+
+
+def _command(commands: argparse._SubParsersAction[_Parser], name: str, told: str) -> _Parser:
+    command = commands.add_parser(name, help=told, description=f"{told[0].upper()}{told[1:]}.", epilog=STATUSES)
+    default = "modelroute.yaml"
+    command.add_argument(
+        "--registry", metavar="PATH", default=default, help=f"the registry (default: {default} in the current folder)"
+    )
+    what = (
+        "the folder that the project lies in (default: the nearest from the registry upward with pytest.ini,"
+        " pyproject.toml, tox.ini, setup.cfg or .git)"
+    )
+    command.add_argument("--rootdir", metavar="DIR", help=what)
+    command.set_defaults(module=f"cassettes_{name}", prog=command.prog)
+    return command
+
+
+def _tasks(command: _Parser) -> None:
+    command.add_argument("tasks", metavar="TASK", nargs="*", help="only the cassettes of these tasks")

@@ -1,0 +1,73 @@
+"""The project that a command works on."""
+
+from __future__ import annotations
+
+import os
+import shlex
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+from ..errors import InputError, did_you_mean
+from ..evaluation.inventory import cassette_paths
+from ..evaluation.project import Project, load_project
+from ..registry.files import WorkingTree
+from ..registry.loading import load_registry
+
+__all__ = ["Opened", "check_tasks", "open_project", "record_command"]
+
+MARKS = ("pytest.ini", "pyproject.toml", "tox.ini", "setup.cfg", ".git")
+DEFAULT_REGISTRY = PurePosixPath("modelroute.yaml")
+
+
+@dataclass(frozen=True)
+class Opened:
+    """A loaded project and the folder that its paths are relative to."""
+
+    project: Project
+    rootdir: Path
+
+    @property
+    def files(self) -> WorkingTree:
+        return WorkingTree(self.rootdir)
+
+
+def open_project(registry: str, rootdir: str | None) -> Opened:
+    """Load the registry at a path as the user typed it. Raises InputError for whatever is broken."""
+    path = Path(os.path.abspath(registry))
+    root = Path(os.path.abspath(rootdir)) if rootdir is not None else _rootdir(path.parent)
+    if not root.is_dir():
+        raise InputError(f"--rootdir: {rootdir} is not a folder")
+    if not path.is_relative_to(root):
+        raise InputError(f"--registry: {registry} is outside the rootdir {root}", fix="--rootdir=FOLDER")
+    if not path.is_file():
+        raise InputError(f"no registry at {registry}", fix="--registry=PATH")
+    files = WorkingTree(root)
+    loaded = load_registry(files, PurePosixPath(path.relative_to(root).as_posix()))
+    return Opened(load_project(files, loaded, root), root)
+
+
+def _rootdir(folder: Path) -> Path:
+    for candidate in (folder, *folder.parents):
+        if any((candidate / mark).exists() for mark in MARKS):
+            return candidate
+    return folder
+
+
+def check_tasks(opened: Opened, tasks: Sequence[str]) -> None:
+    """Raise InputError for a name that neither a task of the registry has nor a folder of cassettes."""
+    registry = opened.project.registry
+    known = dict.fromkeys(registry.tasks)
+    known.update(dict.fromkeys(path.parent.name for path in cassette_paths(opened.rootdir, registry.cassettes)))
+    for name in tasks:
+        if name not in known:
+            raise InputError(f"unknown task '{name}'", valid=did_you_mean(name, known))
+
+
+def record_command(opened: Opened, task: str, case: str, tier: str) -> str:
+    """The command that records a case on a tier, to paste where this command was given."""
+    path = opened.project.registry.path
+    option = "" if path == DEFAULT_REGISTRY else f" --modelroute-registry={shlex.quote(str(path))}"
+    beside = "" if opened.project.registry.tasks[task].tier == tier else f" --modelroute-record-tiers={tier}"
+    node = f"{Path(os.path.relpath(opened.rootdir / path)).as_posix()}::{task}::{case}"
+    return f"pytest --modelroute{option} --modelroute-record=new_episodes{beside} {shlex.quote(node)}"

@@ -1,0 +1,143 @@
+"""Whether a model still answers as it was recorded: some recorded cases are called again, live."""
+
+from __future__ import annotations
+
+import errno
+import io
+import random
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import PurePosixPath
+from typing import BinaryIO
+
+from ..cassettes.lines import Interaction, cassette_text
+from ..cassettes.recorder import Batch, Event, Recorder
+from ..cassettes.replay import Recordings, cassette_path
+from ..registry.model import Tier
+from .asking import Trial
+from .evaluate import CaseResult, Evaluation, Outcome, TaskMaterial
+from .golden import GoldenCase
+from .planning import Need, PlannedCall, TaskPlan, estimate
+from .project import Project
+from .recording import credential_scan
+
+__all__ = ["Verification", "Verified"]
+
+
+@dataclass(frozen=True, slots=True)
+class Verified:
+    """One case twice: as recorded, and as answered now. `now` is in error where no answer came."""
+
+    task: str
+    before: CaseResult
+    now: CaseResult
+
+    @property
+    def changed(self) -> bool:
+        """Whether the outcome is another one; wording may differ."""
+        return self.now.outcome is not Outcome.ERROR and (self.before.outcome, self.before.kind) != (
+            self.now.outcome,
+            self.now.kind,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class _Chosen:
+    material: TaskMaterial
+    tier: Tier
+    trial: Trial
+    before: CaseResult
+
+
+class Verification:
+    """A random choice of the selected cases that have a recording on their assigned tier."""
+
+    def __init__(self, project: Project, selected: Mapping[str, Sequence[GoldenCase]], number: int) -> None:
+        self._project = project
+        candidates: list[_Chosen] = []
+        for name, cases in selected.items():
+            material = project.materials[name]
+            tier = project.registry.tier(project.registry.tasks[name].tier)
+            chosen = replace(material, cases=tuple(cases))
+            results = Evaluation(chosen, tier, project.recordings, "").results()
+            for trial, result in zip(chosen.trials(tier), results, strict=True):
+                if result.outcome is not Outcome.ERROR:
+                    candidates.append(_Chosen(material, tier, trial, result))
+        self._chosen = random.sample(candidates, min(number, len(candidates)))
+        self._chosen.sort(key=lambda each: list(project.materials).index(each.material.task.name))
+
+    def plans(self) -> list[TaskPlan]:
+        """What the verification calls, and what that costs."""
+        by_task: dict[str, list[_Chosen]] = {}
+        for each in self._chosen:
+            by_task.setdefault(each.material.task.name, []).append(each)
+        return [self._plan(name, chosen) for name, chosen in by_task.items()]
+
+    def verify(
+        self,
+        plans: Sequence[TaskPlan],
+        concurrency: int,
+        timeout: float,
+        on_event: Callable[[Event | None], str | None],
+    ) -> list[Verified]:
+        """Call them, and score what comes as the recordings are scored. Nothing is written."""
+        arrived: dict[str, list[Interaction]] = {}
+        lock = threading.Lock()
+
+        def keep(model: str, interactions: Sequence[Interaction]) -> None:
+            with lock:
+                arrived.setdefault(model, []).extend(interactions)
+
+        recorder = Recorder(keep, credential_scan(self._project.registry), concurrency, timeout)
+        batches = [Batch(plan.tier, tuple(planned.call for planned in plan.calls)) for plan in plans]
+        outcome = recorder.record(batches, on_event)
+        if outcome.interrupted:
+            raise KeyboardInterrupt
+        recordings = _in_memory(arrived)
+        for key, fault in outcome.faults.items():
+            recordings.failed(key, fault)
+        return [Verified(each.material.task.name, each.before, _again(each, recordings)) for each in self._chosen]
+
+    def _plan(self, name: str, chosen: Sequence[_Chosen]) -> TaskPlan:
+        tier = chosen[0].tier
+        calls = tuple(
+            PlannedCall(each.material.asker.call(each.trial.case, tier, each.trial.sample), Need.AGAIN)
+            for each in chosen
+        )
+        cassette = self._project.recordings.cassette(name, tier.model)
+        return TaskPlan(name, tier, calls, estimate(calls, cassette, (), lambda arguments: None))
+
+
+def _again(chosen: _Chosen, recordings: Recordings) -> CaseResult:
+    material = replace(chosen.material, cases=(chosen.trial.case,))
+    results = Evaluation(material, chosen.tier, recordings, "the call gave no answer").results()
+    return next(result for result in results if result.sample == chosen.trial.sample)
+
+
+def _in_memory(arrived: Mapping[str, Sequence[Interaction]]) -> Recordings:
+    texts: dict[PurePosixPath, list[Interaction]] = {}
+    for model, interactions in arrived.items():
+        for interaction in interactions:
+            texts.setdefault(cassette_path(PurePosixPath(), interaction.task, model), []).append(interaction)
+    files = {path: cassette_text(interactions).encode() for path, interactions in texts.items()}
+    return Recordings(_Memory(files), PurePosixPath())
+
+
+class _Memory:
+    """Files that stand nowhere."""
+
+    def __init__(self, files: Mapping[PurePosixPath, bytes]) -> None:
+        self._files = files
+
+    def read(self, path: PurePosixPath, limit: int | None = None) -> bytes:
+        with self.open(path) as file:
+            return file.read()
+
+    def open(self, path: PurePosixPath) -> BinaryIO:
+        if path not in self._files:
+            raise FileNotFoundError(errno.ENOENT, "no such file", str(path))
+        return io.BytesIO(self._files[path])
+
+    def label(self, path: PurePosixPath) -> str:
+        return str(path)

@@ -1,0 +1,102 @@
+"""What recording and verifying have in common: a plan that is told first, a cap that holds, progress that is seen."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+
+from ..cassettes.client import retirement
+from ..cassettes.recorder import Event
+from ..errors import InputError
+from ..evaluation.golden import GoldenCase
+from ..evaluation.planning import TaskPlan
+from ..reporting.assessment import Assessment
+from ..reporting.numbers import usd
+from ..reporting.plan import plan_lines, plan_usd
+from ..reporting.progress import BarProgress, LineProgress, Progress
+from ..reporting.tally import Tally
+from ..reporting.text import printable
+from .collection import CaseItem, GateItem
+from .settings import Settings
+
+__all__ = ["LiveCalls", "may_call", "selected_cases"]
+
+
+def may_call(session: pytest.Session) -> bool:
+    """Whether the session gets as far as running items: nothing is paid for otherwise."""
+    option = session.config.option
+    return not option.collectonly and (not session.testsfailed or bool(option.continue_on_collection_errors))
+
+
+def selected_cases(session: pytest.Session, assessment: Assessment) -> dict[str, Sequence[GoldenCase]]:
+    """The cases of the selected items, by task; a gate that was selected alone stands for all of its task."""
+    materials = assessment.project.materials
+    chosen: dict[str, list[GoldenCase]] = {}
+    for item in session.items:
+        if isinstance(item, CaseItem):
+            chosen.setdefault(item.task, []).append(materials[item.task].cases[item.index])
+    for item in session.items:
+        if isinstance(item, GateItem) and item.task in materials and not item.put_back:
+            chosen.setdefault(item.task, list(materials[item.task].cases))
+    return {**chosen}
+
+
+class LiveCalls:
+    """The terminal's and the purse's side of live calls."""
+
+    def __init__(self, config: pytest.Config, settings: Settings) -> None:
+        self._terminal: Any = config.pluginmanager.getplugin("terminalreporter")
+        self._settings = settings
+
+    def write(self, text: str) -> None:
+        if self._terminal is not None:
+            self._terminal.write_line(f"modelroute: {printable(text)}")
+
+    def tell_plan(self, plans: Sequence[TaskPlan]) -> None:
+        """Print what will be called, where, and what it costs. Raises InputError where that is above the cap."""
+        for line in plan_lines(plans, self._settings.concurrency):
+            self.write(line)
+        for model in dict.fromkeys(plan.tier.model for plan in plans):
+            date = retirement(model)
+            if date is not None:
+                self.write(f"warning: {model} is deprecated; its provider retires it on {date}")
+        if plans and self._settings.max_usd is not None and not self._settings.dry_run:
+            self._check_cap(plan_usd(plans), self._settings.max_usd)
+
+    @contextmanager
+    def watched(self, tally: Tally) -> Iterator[Callable[[Event | None], str | None]]:
+        """Shows progress, and gives what is to hear of each attempt: it says when the cap is reached."""
+        progress = self._progress(tally)
+        cap = self._settings.max_usd
+
+        def on_event(event: Event | None) -> str | None:
+            if event is not None:
+                tally.count(event)
+            progress.update(event)
+            if cap is not None and event is not None and (tally.usd is None or tally.usd >= cap):
+                return f"{usd(tally.usd)} USD are spent, and --modelroute-max-usd is {usd(cap)}"
+            return None
+
+        try:
+            yield on_event
+        finally:
+            progress.close()
+
+    @staticmethod
+    def _check_cap(cost: float | None, cap: float) -> None:
+        if cost is None:
+            what = "--modelroute-max-usd: what these calls cost is not known"
+            fix = "set the tiers' `price`, and for a task of your own function record a few cases first (-k)"
+            raise InputError(what, fix=fix)
+        if cost > cap:
+            what = f"--modelroute-max-usd: these calls would cost about {usd(cost)} USD, above {usd(cap)} USD"
+            raise InputError(what, fix="select fewer cases (-k, or a task's node id), or raise the cap")
+
+    def _progress(self, tally: Tally) -> Progress:
+        terminal = self._terminal
+        if terminal is not None and terminal.isatty and terminal.verbosity >= 0:
+            return BarProgress(tally, terminal._tw._file)
+        return LineProgress(tally, self.write)

@@ -1,0 +1,160 @@
+"""Recording end to end: small projects, pytest in processes that can be stopped, and what they leave on disk."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pytest_modelroute.cassettes.lines import Interaction
+
+from .interactions import read_back
+from .messages_server import MessagesServer
+from .projects import Project, clean_environment, write_project
+
+__all__ = ["Done", "Forks", "Run", "interactions", "journaled", "live_project", "report", "results"]
+
+LONGEST = 60.0  # seconds; a guard against hangs on a busy machine
+
+
+@dataclass(frozen=True)
+class Done:
+    returncode: int
+    stdout: str
+    stderr: str
+
+    @property
+    def output(self) -> str:
+        return self.stdout + self.stderr
+
+
+class Run:
+    """A pytest run under way."""
+
+    def __init__(self, forks: Forks, pid: int, stdout: Path, stderr: Path) -> None:
+        self.pid = pid
+        self._forks = forks
+        self._files = (stdout, stderr)
+
+    def signal(self, number: signal.Signals) -> None:
+        os.kill(self.pid, number)
+
+    def wait(self) -> Done:
+        deadline = time.monotonic() + LONGEST
+        while (status := self._forks.ask({"ended": self.pid})) is None:
+            if time.monotonic() > deadline:
+                os.kill(self.pid, signal.SIGKILL)
+                raise AssertionError("the run hangs: " + self._files[0].read_text() + self._files[1].read_text())
+            time.sleep(0.01)
+        out, err = (path.read_text(encoding="utf-8", errors="replace") for path in self._files)
+        return Done(status, out, err)
+
+
+class Forks:
+    """Starts pytest in forks of one warm process."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._number = 0
+        self._server: subprocess.Popen[str] | None = None
+
+    def ask(self, request: dict[str, Any]) -> Any:
+        if self._server is None:
+            command = [sys.executable, str(Path(__file__).with_name("forkserver.py"))]
+            self._server = subprocess.Popen(
+                command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=clean_environment()
+            )
+        assert self._server.stdin is not None
+        assert self._server.stdout is not None
+        self._server.stdin.write(json.dumps(request) + "\n")
+        self._server.stdin.flush()
+        return json.loads(self._server.stdout.readline())
+
+    def start(self, project: Project, *arguments: str, before: str = "", **environment: str) -> Run:
+        """`before` is Python that the process runs first."""
+        self._number += 1
+        out, err = (self._folder / f"{self._number}.{name}" for name in ("out", "err"))
+        fixed = {"COLUMNS": "120", "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "PYTHONDONTWRITEBYTECODE": "1"}
+        pid = self.ask(
+            {
+                "arguments": ["-ppytest_modelroute.plugin.hooks", "-pno:cacheprovider", "--modelroute", *arguments],
+                "folder": str(project.folder),
+                "environment": {**clean_environment(), **fixed, **environment},
+                "stdout": str(out),
+                "stderr": str(err),
+                "before": before,
+            }
+        )
+        return Run(self, pid, out, err)
+
+    def run(self, project: Project, *arguments: str, before: str = "", **environment: str) -> Done:
+        return self.start(project, *arguments, before=before, **environment).wait()
+
+    def record(self, project: Project, *arguments: str, before: str = "", **environment: str) -> Done:
+        """Record what is missing or stale."""
+        mode = () if any("-record=" in argument for argument in arguments) else ("--modelroute-record=new_episodes",)
+        return self.run(project, *mode, *arguments, before=before, **environment)
+
+    def close(self) -> None:
+        if self._server is not None:
+            assert self._server.stdin is not None
+            self._server.stdin.close()
+            assert self._server.stdout is not None
+            self._server.stdout.close()
+            self._server.wait(LONGEST)
+
+
+def live_project(folder: Path, server: MessagesServer, cases: int = 5, *, only: str = "") -> Project:
+    """The usual project with few cases and nothing recorded; `only` leaves one of its tasks."""
+    project = write_project(folder / "project", server.url)
+    for task in ("classify", "reply"):
+        project.write_golden(task, project.golden(task)[:cases])
+    project.replace("  request: {max_tokens: 64", "  gate: {min_cases: 1, max_error: 1}\n  request: {max_tokens: 64")
+    text = project.registry.read_text()
+    for task in ("classify", "reply"):
+        if only and task != only:
+            text = re.sub(rf"  {task}:\n(    .*\n)+", "", text)
+    project.registry.write_text(text)
+    return project
+
+
+def interactions(project: Project) -> list[Interaction]:
+    """All that the cassettes hold."""
+    found = []
+    for path in sorted((project.folder / "cassettes").glob("*/*.yaml")):
+        if path.parent.name != ".recording":
+            found += read_back(path)
+    return found
+
+
+def journaled(project: Project) -> list[Path]:
+    return sorted((project.folder / "cassettes/.recording").rglob("*.yaml"))
+
+
+def report(project: Project) -> dict[str, Any]:
+    """The tasks of report.json, by name."""
+    read = json.loads((project.folder / "report.json").read_text())
+    return {task["task"]: task for task in read["tasks"]}
+
+
+def results(project: Project, task: str = "classify") -> dict[str, dict[str, Any]]:
+    """The results of report.json, by case."""
+    return {result["case"]: result for result in report(project)[task]["results"]}
+
+
+@contextlib.contextmanager
+def warm(folder: Path) -> Iterator[Forks]:
+    forks = Forks(folder)
+    try:
+        yield forks
+    finally:
+        forks.close()

@@ -10,7 +10,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,7 +21,7 @@ from .interactions import read_back
 from .messages_server import MessagesServer
 from .projects import Project, clean_environment, write_project
 
-__all__ = ["Done", "Forks", "Run", "interactions", "journaled", "live_project", "report", "results"]
+__all__ = ["Done", "Forks", "Run", "interactions", "journaled", "live_project", "report", "results", "until"]
 
 LONGEST = 60.0  # seconds; a guard against hangs on a busy machine
 
@@ -35,6 +35,14 @@ class Done:
     @property
     def output(self) -> str:
         return self.stdout + self.stderr
+
+
+def until(reached: Callable[[], bool]) -> None:
+    """Wait for something that happens in another thread or process."""
+    deadline = time.monotonic() + LONGEST
+    while not reached():
+        assert time.monotonic() < deadline, "it never happens"
+        time.sleep(0.002)
 
 
 class Run:
@@ -118,7 +126,7 @@ def live_project(folder: Path, server: MessagesServer, cases: int = 5, *, only: 
     project = write_project(folder / "project", server.url)
     for task in ("classify", "reply"):
         project.write_golden(task, project.golden(task)[:cases])
-    project.replace("  request: {max_tokens: 64", "  gate: {min_cases: 1, max_error: 1}\n  request: {max_tokens: 64")
+    project.replace("  request: {max_tokens: 64", "  gate: {min_cases: 1, max_error: 0.99}\n  request: {max_tokens: 64")
     text = project.registry.read_text()
     for task in ("classify", "reply"):
         if only and task != only:

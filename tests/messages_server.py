@@ -20,8 +20,8 @@ from typing import Any
 class Reply:
     """What the server sends back; `body` is sent as it is.
 
-    `delay` are seconds before it is sent. It is cut in the middle of the body with `cut`, and with `reset` nothing of it
-    is sent, and the connection is reset.
+    `delay` are seconds before it is sent. With `cut` it ends in the middle of the body; with `reset` nothing
+    is sent and the connection is reset.
     """
 
     body: bytes

@@ -276,29 +276,27 @@ def test_list_tells_of_everything_that_is_wrong(project: Project) -> None:
     assert "\ncassettes/classify/small-1.yaml: damaged in line 5, 7\n" in output
     assert "\ncassettes/classify/small-1.yaml: 1 recorded more than once; the latest recording counts\n" in output
     assert "\ncassettes/reply/nano-1.yaml: cannot be read: it is not a cassette: it has no list" in output
-    assert "\ncassettes/.recording: 2 answers of an interrupted recording" in output
+    assert "\ncassettes/.recording: 2 answers of an unfinished recording; run it again" in output
     assert max(map(len, output.splitlines())) <= 100
 
     read = json.loads(fine(cassettes(project, "list", "--json")))
     assert read["format"] == 1
     assert read["interrupted"] == {"folder": "cassettes/.recording", "answers": 2}
     files = {file["file"]: file for file in read["cassettes"]}
-    assert (
-        files["cassettes/classify/small-1.yaml"]
-        == {
-            "file": "cassettes/classify/small-1.yaml",
-            "task": "classify",
-            "model": "small-1",
-            "referenced": True,
-            "exists": True,
-            "fault": None,
-            "tiers": [{"tier": "small", "assigned": False, "cases": 120, "answered": 117, "missing": 0, "stale": 3}],
-            "interactions": 118,
-            "unreferenced": 1,
-            "damaged_lines": [5, 7],
-            "recorded_more_than_once": 1,
-            "most_recordings": 1,
-            "oldest": min(each.recorded_at for each in read_back(small)),
+    assert files["cassettes/classify/small-1.yaml"] == {
+        "file": "cassettes/classify/small-1.yaml",
+        "task": "classify",
+        "model": "small-1",
+        "referenced": True,
+        "exists": True,
+        "fault": None,
+        "tiers": [{"tier": "small", "assigned": False, "cases": 120, "answered": 117, "missing": 0, "stale": 3}],
+        "interactions": 118,
+        "unreferenced": 1,
+        "damaged_lines": [5, 7],
+        "recorded_more_than_once": 1,
+        "most_recordings": 1,
+        "oldest": min(each.recorded_at for each in read_back(small)),
         "newest": max(each.recorded_at for each in read_back(small)),
         "bytes": small.stat().st_size,
         "usd": pytest.approx(118 * 60 / 1e6),
@@ -548,14 +546,16 @@ def test_prune_removes_what_nothing_needs(project: Project) -> None:
 def test_prune_removes_what_an_ungated_task_had_and_keeps_what_is_not_its_own(project: Project) -> None:
     text = project.registry.read_text()
     project.registry.write_text(text.replace("    prompt: prompts/reply.yaml\n", ""))
+    (project.folder / "cassettes/classify/model-of-before.yaml").write_text("version: 1\ninteractions: []\n")
     foreign = project.folder / "cassettes/test_mails/test_send.yaml"
     foreign.parent.mkdir()
-    wire = {"request": {"body": None, "headers": {}, "method": "GET", "uri": "https://example.org/"}}
+    wire: dict[str, Any] = {"request": {"body": None, "headers": {}, "method": "GET", "uri": "https://example.org/"}}
     wire["response"] = {"body": {"string": "hi"}, "headers": {}, "status": {"code": 200, "message": "OK"}}
     foreign.write_text(json.dumps({"version": 1, "interactions": [wire]}))
     output = fine(cassettes(project, "prune"))
     assert "note: cassettes/test_mails/test_send.yaml is left alone: it holds no recording of modelroute's\n" in output
-    assert "360 interactions and 3 files removed" in output
+    assert "model-of-before.yaml: removed, with all of its 0 interactions" in output
+    assert "360 interactions and 4 files removed" in output
     assert foreign.exists()
     assert not (project.folder / "cassettes/reply").exists()
     assert "left alone" in fine(cassettes(project, "format"))

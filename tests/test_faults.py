@@ -1,4 +1,4 @@
-"""What goes wrong on the way to an answer: endpoints that turn calls away, networks that fail, answers that are none."""
+"""What goes wrong on the way to an answer: overloads, refusals, failing networks, and answers that are none."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from pytest_modelroute.cassettes.endpoints import (
 )
 from pytest_modelroute.cassettes.faults import Fault, FaultKind, fault_of, malformed
 
-from .live import Forks, interactions, live_project, report, results
+from .live import Forks, interactions, live_project, report, results, until
 from .messages_server import MessagesServer, Reply, message, overloaded, refused
 from .projects import answer
 
@@ -268,7 +268,7 @@ def test_an_endpoint_that_turns_every_seventh_call_away_is_slowed_down_for_and_r
 ) -> None:
     def respond(body: dict[str, Any], number: int) -> Reply:
         reply = turned_away("0.05") if number % 7 == 0 and number < 60 else answer(body, number)
-        reply.delay = 0.01
+        reply.delay = 0.1 if number < 7 or number > 90 else 0.01  # long enough to be seen at the same time
         return reply
 
     with MessagesServer(respond) as server:
@@ -422,8 +422,7 @@ def test_ctrl_c_keeps_what_arrived_and_the_next_run_goes_on(forks: Forks, tmp_pa
     with MessagesServer(respond) as server:
         project = live_project(tmp_path, server, 120, only="classify")
         run = forks.start(project, "--modelroute-record=new_episodes")
-        while len(server.answered) < 20:
-            time.sleep(0.005)
+        until(lambda: len(server.answered) >= 20)
         run.signal(signal.SIGINT)
         done = run.wait()
         assert done.returncode == 2, done.output
@@ -442,8 +441,7 @@ def test_overloads_without_an_end_do_not_outlive_ctrl_c(forks: Forks, tmp_path: 
     with MessagesServer(lambda body, number: overloaded() if number < 3 else turned_away("100")) as server:
         project = live_project(tmp_path, server, only="classify")
         run = forks.start(project, "--modelroute-record=new_episodes")
-        while len(server.answered) < 3:
-            time.sleep(0.005)
+        until(lambda: len(server.answered) >= 3)
         time.sleep(0.1)
         run.signal(signal.SIGINT)
         assert run.wait().returncode == 2

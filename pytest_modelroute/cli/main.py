@@ -54,7 +54,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return ExitStatus.BROKEN_PIPE
     except OSError as error:
-        return _refused(parsed.prog, f"{error.filename or ''}: {error.strerror or error}")
+        return _refused(parsed.prog, ": ".join(filter(None, (error.filename, error.strerror or str(error)))))
     return status
 
 

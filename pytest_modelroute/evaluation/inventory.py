@@ -54,7 +54,7 @@ class Contents:
     @property
     def fault(self) -> str | None:
         """Why nothing of the file can be read, where that is so."""
-        return self.cassette.fault
+        return self.cassette.fault and self.cassette.fault.splitlines()[0]
 
     @property
     def blank(self) -> bool:

@@ -85,7 +85,10 @@ def base_side(files: Files, registry: Registry, head: Project, rootdir: Path) ->
 
 def pruned(contents: Contents, sides: Sequence[Side], folder: PurePosixPath) -> Rewrite | None:
     """The file without what no side needs; None where it stays as it is."""
-    needed = _needed(contents, sides, folder)
+    readers = _readers(contents, sides, folder)
+    needed = _needed(contents, readers)
+    if not contents.interactions and not readers:
+        return Rewrite(contents, None)
     removed = tuple(each for each in contents.interactions if needed is not None and each.key not in needed)
     if not removed or needed is None:
         return None
@@ -94,14 +97,21 @@ def pruned(contents: Contents, sides: Sequence[Side], folder: PurePosixPath) -> 
     return Rewrite(contents, cassette_text(kept) if kept else None, removed, (_repeated(twins),) if twins else ())
 
 
-def _needed(contents: Contents, sides: Sequence[Side], folder: PurePosixPath) -> frozenset[str] | None:
+def _readers(contents: Contents, sides: Sequence[Side], folder: PurePosixPath) -> list[Side]:
+    """The sides with a task and a model of which this is the file."""
+    if cassette_path(folder, contents.task, contents.model) != contents.path:
+        return []  # nothing is ever read from a file of that name
+    return [
+        side
+        for side in sides
+        if contents.task in side.registry.tasks and contents.model in {tier.model for tier in side.registry.tiers}
+    ]
+
+
+def _needed(contents: Contents, readers: Sequence[Side]) -> frozenset[str] | None:
     """The keys that any side needs of a file; None for all of them."""
     found: frozenset[str] = frozenset()
-    if cassette_path(folder, contents.task, contents.model) != contents.path:
-        return found  # nothing is ever read from a file of that name
-    for side in sides:
-        if contents.model not in {tier.model for tier in side.registry.tiers}:
-            continue
+    for side in readers:
         if contents.task in side.whole:
             return None
         if contents.task in side.materials:

@@ -16,6 +16,7 @@ from ..reporting.assessment import Assessment
 from ..reporting.numbers import duration, usd
 from ..reporting.plan import plan_usd
 from ..reporting.tally import Tally
+from ..reporting.wording import counted
 from .calling import LiveCalls, may_call, selected_cases
 from .settings import Settings
 
@@ -59,7 +60,7 @@ class Recording:
             return
         with self._run.locked() as found:
             if found:
-                calls.write(f"an interrupted recording left {found} answers, which are kept")
+                calls.write(f"an interrupted recording left {counted(found, 'answer')}, which are kept")
             plans = self._run.plans(selected, self._settings.record_tiers)
             calls.tell_plan(plans)
             if not plans:
@@ -84,7 +85,9 @@ class Recording:
                 self._failed.append(f"{told}: {of_plan.failed} of {of_plan.total} calls gave no answer")
         estimated = plan_usd(tally.plans)
         planned = f", planned {usd(estimated)}" if estimated is not None else ""
-        calls.write(f"{tally.answered} answers for {usd(tally.usd)} USD{planned}, in {duration(tally.elapsed)}")
+        calls.write(
+            f"{counted(tally.answered, 'answer')} for {usd(tally.usd)} USD{planned}, in {duration(tally.elapsed)}"
+        )
         if outcome.stopped is not None:
             self._failed.append(f"recording stopped: {outcome.stopped}")
             again = "what arrived is kept: give the same command again to record the rest"

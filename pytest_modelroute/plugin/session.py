@@ -95,9 +95,7 @@ class SessionReport:
             terminalreporter.write_line(line.text, bold=line.bold, **markup)
 
     def _silent(self) -> bool:
-        return (
-            bool(self._config.option.collectonly) or self._settings.dry_run or hasattr(self._config, "workerinput")
-        )
+        return bool(self._config.option.collectonly) or self._settings.dry_run or hasattr(self._config, "workerinput")
 
     def _report(self) -> RunReport:
         return self._assessment.run_report(self._judged)

@@ -117,8 +117,8 @@ def _notes(files: Sequence[CassetteFile], waits: Waiting | None) -> Iterator[str
         if contents.cassette.twins:
             yield f"{path}: {len(contents.cassette.twins)} recorded more than once; the latest recording counts"
     if waits is not None:
-        told = f"{counted(waits.answers, 'answer')} of an interrupted recording, or of one at work"
-        yield f"{printable(str(waits.folder))}: {told}: run the recording again to merge them"
+        told = f"{counted(waits.answers, 'answer')} of an unfinished recording; run it again to merge them"
+        yield f"{printable(str(waits.folder))}: {told}"
 
 
 def _sum(files: Sequence[CassetteFile]) -> str:

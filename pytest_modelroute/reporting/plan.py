@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 
 from ..evaluation.planning import Need, TaskPlan
 from .numbers import duration, usd
+from .wording import counted
 
 __all__ = ["plan_lines", "plan_usd"]
 
@@ -28,7 +29,7 @@ def plan_lines(plans: Sequence[TaskPlan], concurrency: int) -> Iterator[str]:
         tokens = _tokens(plan)
         cost = "price unknown" if plan.usd is None and tokens != "tokens unknown" else usd(plan.usd)
         yield (
-            f"  {plan.task} on {plan.tier.name} ({plan.tier.model}): {len(plan.calls)} calls ({needs})"
+            f"  {plan.task} on {plan.tier.name} ({plan.tier.model}): {counted(len(plan.calls), 'call')} ({needs})"
             f" to {urlsplit(plan.tier.endpoint).netloc}, {tokens}, {cost} USD, {duration(plan.seconds(concurrency))}"
         )
         yield f"    estimated from {plan.estimate.basis.value}"
@@ -39,7 +40,8 @@ def plan_lines(plans: Sequence[TaskPlan], concurrency: int) -> Iterator[str]:
     else:
         known = sum(plan.usd for plan in plans if plan.usd is not None)
         told = f"at least {usd(known)} USD (a price or a token count is missing)"
-    yield f"plan: {calls} calls, {told}, {duration(_seconds(plans, concurrency))} with {concurrency} calls at once"
+    time = duration(_seconds(plans, concurrency))
+    yield f"plan: {counted(calls, 'call')}, {told}, {time} with {concurrency} calls at once"
 
 
 def _tokens(plan: TaskPlan) -> str:

@@ -82,7 +82,7 @@ class BarProgress:
         self._tally = tally
         self._bars = Bars(
             TextColumn("{task.description}"),
-            BarColumn(),
+            BarColumn(bar_width=20),
             MofNCompleteColumn(),
             TextColumn("{task.fields[told]}"),
             console=Console(file=file),

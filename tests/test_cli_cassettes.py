@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
+import io
 import json
 import os
 import re
@@ -13,6 +15,7 @@ import sys
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import pytest
 from vcr.persisters.filesystem import FilesystemPersister
@@ -20,6 +23,7 @@ from vcr.serializers import yamlserializer
 
 from pytest_modelroute.cassettes.lines import HEADER, Interaction, cassette_text, format_line
 from pytest_modelroute.cassettes.lock import RecordingLock
+from pytest_modelroute.cli.main import main
 
 from .interactions import interaction, message, read_back
 from .messages_server import MessagesServer
@@ -41,8 +45,26 @@ def run(project: Project, *arguments: str, folder: str = ".", **environment: str
     )
 
 
+def run_here(project: Project, *arguments: str) -> Done:
+    """The same in this process, which takes a tenth of the time."""
+    output, errors = io.StringIO(), io.StringIO()
+    with (
+        contextlib.chdir(project.folder),
+        mock.patch.dict(os.environ, clean_environment(), clear=True),
+        contextlib.redirect_stdout(output),
+        contextlib.redirect_stderr(errors),
+    ):
+        try:
+            status = main(arguments)
+        except SystemExit as left:
+            status = int(left.code or 0)
+    return Done(arguments, status, output.getvalue(), errors.getvalue())
+
+
 def cassettes(project: Project, command: str, *arguments: str, **environment: str) -> Done:
-    return run(project, "cassettes", command, *arguments, **environment)
+    if environment:
+        return run(project, "cassettes", command, *arguments, **environment)
+    return run_here(project, "cassettes", command, *arguments)
 
 
 def fine(done: Done) -> str:

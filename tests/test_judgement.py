@@ -76,7 +76,7 @@ def test_the_binomial_distribution_is_scipy_s(n: int) -> None:
 @pytest.mark.parametrize(("x", "n"), [(-1, 10), (11, 10), (0, 0), (1, 0), (0, -1)])
 def test_a_share_of_no_cases_has_no_bounds(x: int, n: int) -> None:
     for bound in (lower_bound, upper_bound):
-        with pytest.raises(ValueError, match=f"{x} of {n} is not a share of at least one case"):
+        with pytest.raises(ValueError, match=f"{x} of {n} is not a share of any cases"):
             bound(x, n)
 
 

@@ -133,8 +133,8 @@ def test_twins_are_told_of() -> None:
 
 def test_a_call_that_failed_in_this_session_is_a_transport_error_even_where_an_older_answer_stands() -> None:
     found = recordings([interaction("a", 1)])
-    found.failed(key(1), "APIConnectionError: refused")
-    found.failed(key(2), "APIConnectionError: refused")
+    for number in (1, 2):
+        found.failed(key(number), UnobtainedAnswer(ErrorKind.TRANSPORT, "APIConnectionError: refused"))
     assert refused(found, query(1)) == (ErrorKind.TRANSPORT, "APIConnectionError: refused")
     assert refused(found, query(2)) == (ErrorKind.TRANSPORT, "APIConnectionError: refused")
 

@@ -5,8 +5,11 @@ from __future__ import annotations
 import dataclasses
 import datetime
 import itertools
+import sys
+import threading
 import time
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Any
@@ -21,10 +24,14 @@ __all__ = ["Attempt", "Capture"]
 
 @dataclass(slots=True)
 class Attempt:
-    """A call while it is made: what it has been answered so far, and the hosts that it asked beside those allowed."""
+    """A call while it is made: what it has been answered so far, and the hosts that it asked beside those allowed.
+
+    `alone` is whether no other run of the team's own functions went on at the same time.
+    """
 
     call: Call
     hosts: frozenset[str]
+    alone: bool = False
     foreign: set[str] = field(default_factory=set)
     answered: list[tuple[int, Interaction]] = field(default_factory=list)
     numbers: Iterator[int] = field(default_factory=itertools.count)
@@ -51,18 +58,45 @@ class Capture:
     """The two hooks of a vcrpy context. Whoever makes a call sets `current` in its own thread or task first.
 
     vcrpy is given nothing to keep: its cassette would hold everything until the end, and lose it with the process.
+
+    vcrpy follows httpx2 in any thread. For what builds on http.client it takes its patches away for moments, for all
+    threads: as soon as such a client is seen, own functions run one at a time, and those under way run again.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, alone: bool) -> None:
+        self._alone = alone
+        self._running = 0
+        self._turns = threading.Condition()
         self.current: ContextVar[Attempt | None] = ContextVar("attempt", default=None)
         # Of this thread or task: one attempt may have several on their way.
         self._exchange: ContextVar[_Exchange | None] = ContextVar("exchange", default=None)
+
+    @contextmanager
+    def own_run(self, attempt: Attempt) -> Iterator[None]:
+        """Around a run of a function of the team's."""
+        with self._turns:
+            attempt.alone = self._alone
+            self._turns.wait_for(lambda: not attempt.alone or not self._running)
+            self._running += 1
+        try:
+            yield
+        finally:
+            with self._turns:
+                self._running -= 1
+                self._turns.notify_all()
+
+    def unsure(self, attempt: Attempt) -> bool:
+        """Whether some of what the function sent may not have been seen."""
+        return attempt.call.own is not None and self._alone and not attempt.alone
 
     def before_record_request(self, request: Any) -> Any:
         """Called by vcrpy before a request is sent, and again right before the other hook."""
         attempt = self.current.get()
         if attempt is None:
             return None
+        self._alone = self._alone or (attempt.call.own is not None and _patches_come_and_go())
+        if self.unsure(attempt):
+            raise _AloneInstead  # before it is paid for
         host = urlsplit(request.uri).hostname or ""
         if host not in attempt.hosts:
             attempt.foreign.add(host)
@@ -81,6 +115,21 @@ class Capture:
             return
         latency = round((time.perf_counter() - exchange.sent_at) * 1000)
         exchange.attempt.answered.append((exchange.number, _interaction(exchange, response, latency)))
+
+
+def _patches_come_and_go() -> bool:
+    """Whether vcrpy's caller is a client that builds on http.client: the first of its stubs up the stack tells."""
+    frame = sys._getframe(1)
+    while (caller := frame.f_back) is not None:
+        name = str(caller.f_globals.get("__name__"))
+        if name.startswith("vcr.stubs"):
+            return name in ("vcr.stubs", "vcr.stubs.boto3_stubs")
+        frame = caller
+    return False
+
+
+class _AloneInstead(BaseException):
+    """No Exception: the function is not to go on without its answer."""
 
 
 def _interaction(exchange: _Exchange, response: Mapping[str, Any], latency_ms: int) -> Interaction:

@@ -85,7 +85,7 @@ class Recorder:
         self._scan = scan
         self._concurrency = concurrency
         self._timeout = timeout
-        self._capture = Capture()
+        self._capture = Capture(alone=concurrency == 1)
         self._changed = threading.Condition()
         self._events: queue.SimpleQueue[Event] = queue.SimpleQueue()
         self._endpoints: list[Endpoint] = []
@@ -213,12 +213,15 @@ class Recorder:
         self._capture.current.set(attempt)
         try:
             if call.own is not None:
-                call.own.run()
+                with self._capture.own_run(attempt):
+                    call.own.run()
                 fault = None
             else:
                 fault = malformed(create_message(self._clients[tier.name], tier.model, call.arguments))
         except BaseException as error:  # a function of the team's may also call sys.exit()
             fault = fault_of(error)
+        if self._capture.unsure(attempt):
+            fault = Fault(FaultKind.TRANSIENT, "its function's client is one that vcrpy follows in one thread only")
         return fault or self._unkeepable(attempt) or self._kept(attempt, tier)
 
     def _unkeepable(self, attempt: Attempt) -> Fault | None:

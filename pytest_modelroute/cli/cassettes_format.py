@@ -18,7 +18,11 @@ __all__ = ["run"]
 
 def run(arguments: argparse.Namespace) -> ExitStatus:
     """Write the files anew that need it, or name them. Raises InputError where recordings would be lost."""
-    opened = open_project(arguments.registry, arguments.rootdir)
+    with open_project(arguments.registry, arguments.rootdir) as opened:
+        return _run(arguments, opened)
+
+
+def _run(arguments: argparse.Namespace, opened: Opened) -> ExitStatus:
     check_tasks(opened, arguments.tasks)
     folder = opened.project.registry.cassettes
     locked = not arguments.check and cassette_paths(opened.rootdir, folder)

@@ -7,14 +7,18 @@ import argparse
 from ..evaluation.inventory import CassetteFile, inventory, waiting
 from ..reporting.inventory import inventory_json, inventory_lines
 from .main import ExitStatus
-from .opening import check_tasks, open_project
+from .opening import Opened, check_tasks, open_project
 
 __all__ = ["run"]
 
 
 def run(arguments: argparse.Namespace) -> ExitStatus:
     """Print the table, or JSON. Raises InputError for broken input."""
-    opened = open_project(arguments.registry, arguments.rootdir)
+    with open_project(arguments.registry, arguments.rootdir) as opened:
+        return _run(arguments, opened)
+
+
+def _run(arguments: argparse.Namespace, opened: Opened) -> ExitStatus:
     check_tasks(opened, arguments.tasks)
     files = list(inventory(opened.project, opened.rootdir, arguments.tasks))
     waits = waiting(opened.rootdir, opened.project.registry.cassettes)

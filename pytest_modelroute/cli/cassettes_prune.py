@@ -36,7 +36,11 @@ FORMAT = "modelroute cassettes format --drop-damaged"
 
 def run(arguments: argparse.Namespace) -> ExitStatus:
     """Remove what is not needed. Raises InputError for broken input, and where something would be lost."""
-    opened = open_project(arguments.registry, arguments.rootdir)
+    with open_project(arguments.registry, arguments.rootdir) as opened:
+        return _run(arguments, opened)
+
+
+def _run(arguments: argparse.Namespace, opened: Opened) -> ExitStatus:
     check_tasks(opened, arguments.tasks)
     sides = [head_side(opened.project), *_base_sides(opened, arguments.base)]
     folder = opened.project.registry.cassettes

@@ -21,7 +21,11 @@ __all__ = ["run"]
 
 def run(arguments: argparse.Namespace) -> ExitStatus:
     """Print the case. Raises InputError for broken input, and for names that are not known."""
-    opened = open_project(arguments.registry, arguments.rootdir)
+    with open_project(arguments.registry, arguments.rootdir) as opened:
+        return _run(arguments, opened)
+
+
+def _run(arguments: argparse.Namespace, opened: Opened) -> ExitStatus:
     registry = opened.project.registry
     material = _material(opened, arguments.task)
     case = _case(material, arguments.case)

@@ -22,10 +22,16 @@ DEFAULT_REGISTRY = PurePosixPath("modelroute.yaml")
 
 @dataclass(frozen=True)
 class Opened:
-    """A loaded project and the folder that its paths are relative to."""
+    """A loaded project and the folder that its paths are relative to; its cassettes are closed at the end."""
 
     project: Project
     rootdir: Path
+
+    def __enter__(self) -> Opened:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.project.recordings.close()
 
     @property
     def files(self) -> WorkingTree:

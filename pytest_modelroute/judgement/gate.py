@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from enum import Enum
 
 from ..registry.model import GatePolicy, Rule
+from .clusters import Samples
 from .intervals import lower_bound, upper_bound
 from .power import cases_to_certify
 
@@ -23,11 +25,16 @@ class Verdict(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """Cases by outcome; an error is neither correct nor wrong, and is never left out."""
+    """Cases by outcome; an error is neither correct nor wrong, and is never left out.
+
+    Where each case was answered several times, a case counts as its worst answer, and `samples` has them all: rate and
+    bounds are theirs.
+    """
 
     correct: int
     wrong: int
     errors: int
+    samples: Samples | None = None
 
     @property
     def cases(self) -> int:
@@ -36,11 +43,15 @@ class Counts:
     @property
     def error_rate(self) -> float | None:
         """Wrong answers over all cases; None where there are none."""
+        if self.samples is not None:
+            return self.samples.error_rate
         return self.wrong / self.cases if self.cases else None
 
     @property
     def bounds(self) -> tuple[float, float] | None:
-        """One-sided 95 % Clopper-Pearson bounds; unanswered cases make both as wide as they could be."""
+        """One-sided 95 % bounds, Clopper-Pearson's; unanswered cases make both as wide as they could be."""
+        if self.samples is not None:
+            return self.samples.bounds
         if not self.cases:
             return None
         return lower_bound(self.wrong, self.cases), upper_bound(self.wrong + self.errors, self.cases)
@@ -106,16 +117,21 @@ def _judge(counts: Counts, policy: GatePolicy, scope: Scope) -> tuple[Verdict, F
         return found(Verdict.ERROR, FindingKind.UNANSWERED)
     if not counts.cases:
         return found(Verdict.INCONCLUSIVE, FindingKind.NO_CASES)
+    rate, bounds = counts.error_rate, counts.bounds
+    assert rate is not None
+    assert bounds is not None
     if policy.rule is Rule.CERTIFIED:
-        lower, upper = lower_bound(counts.wrong, counts.cases), upper_bound(counts.wrong, counts.cases)
+        lower, upper = bounds
         if upper <= policy.max_error:
             return found(Verdict.PASS, FindingKind.CERTIFIED)
         if lower > policy.max_error:
             return found(Verdict.FAIL, FindingKind.REFUTED)
-        needed = cases_to_certify(counts.wrong / counts.cases, policy.max_error)
+        needed = cases_to_certify(rate, policy.max_error)
+        if needed is not None and counts.samples is not None:  # a case with samples is worth more than one answer
+            needed = math.ceil(needed * counts.cases / counts.samples.effective_cases)
         more = None if needed is None else max(needed - counts.cases, 1)
         return found(Verdict.INCONCLUSIVE, FindingKind.UNDECIDED, more)
-    if counts.wrong / counts.cases > policy.max_error:
+    if rate > policy.max_error:
         return found(Verdict.FAIL, FindingKind.ABOVE)
     if scope is Scope.ALL and counts.cases < policy.min_cases:
         return found(Verdict.INCONCLUSIVE, FindingKind.TOO_FEW, policy.min_cases - counts.cases)

@@ -49,8 +49,8 @@ def _away_from_zero(value: float) -> float:
     return value if abs(value) > SMALLEST else SMALLEST
 
 
-def binomial_cdf(x: int, n: int, p: float) -> float:
-    """P(X <= x) for X ~ Binomial(n, p)."""
+def binomial_cdf(x: float, n: float, p: float) -> float:
+    """P(X <= x) for X ~ Binomial(n, p), and between whole numbers by the same incomplete beta function."""
     if x < 0:
         return 0.0
     if x >= n:
@@ -58,21 +58,21 @@ def binomial_cdf(x: int, n: int, p: float) -> float:
     return beta_cdf(1.0 - p, n - x, x + 1)
 
 
-def upper_bound(x: int, n: int, alpha: float = ALPHA) -> float:
+def upper_bound(x: float, n: float, alpha: float = ALPHA) -> float:
     """The one-sided Clopper-Pearson upper bound of x in n: beta.ppf(1 - alpha, x + 1, n - x); 1 at x = n."""
     _check(x, n)
     return 1.0 if x == n else root(lambda p: binomial_cdf(x, n, p) - alpha, 0.0, 1.0)
 
 
-def lower_bound(x: int, n: int, alpha: float = ALPHA) -> float:
+def lower_bound(x: float, n: float, alpha: float = ALPHA) -> float:
     """The one-sided Clopper-Pearson lower bound of x in n: beta.ppf(alpha, x, n - x + 1); 0 at x = 0."""
     _check(x, n)
     return 0.0 if x == 0 else root(lambda p: alpha - beta_cdf(p, x, n - x + 1), 0.0, 1.0)
 
 
-def _check(x: int, n: int) -> None:
-    if not 0 <= x <= n or n < 1:
-        raise ValueError(f"{x} of {n} is not a share of at least one case")
+def _check(x: float, n: float) -> None:
+    if not 0 <= x <= n or n <= 0:
+        raise ValueError(f"{x} of {n} is not a share of any cases")
 
 
 def root(function: Callable[[float], float], low: float, high: float) -> float:

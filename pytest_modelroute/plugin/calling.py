@@ -76,7 +76,8 @@ class LiveCalls:
             if event is not None:
                 tally.count(event)
             progress.update(event)
-            if cap is not None and event is not None and (tally.usd is None or tally.usd >= cap):
+            more = event is not None and tally.ended < tally.total
+            if cap is not None and more and (tally.usd is None or 0 < tally.usd >= cap):  # what is free is under any
                 return f"{usd(tally.usd)} USD are spent, and --modelroute-max-usd is {usd(cap)}"
             return None
 

@@ -13,10 +13,10 @@ from ..evaluation.project import Baseline, Project
 from ..judgement.gate import Counts, Decision, Verdict, judge
 from ..registry.base import Commit
 from ..registry.changes import TIER_CHANGES, Change, ChangeKind
-from ..registry.model import ScorerKind, Task, Tier
+from ..registry.model import OwnCall, ScorerKind, Task, Tier
 from .model import PairedReport, RunReport, TaskReport, TierChange
 from .pairing import distinct_counts, paired_report
-from .wording import reason
+from .wording import reason, spread
 
 __all__ = ["Assessment", "Comparison", "Invocation"]
 
@@ -68,8 +68,9 @@ class Assessment:
         self.project.recordings.close()
 
     def runs_own_code(self, name: str) -> bool:
-        """Whether the task is scored by a function of the team's."""
-        return self.project.registry.tasks[name].score.kind is ScorerKind.PYTHON
+        """Whether the task is answered or scored by a function of the team's."""
+        task = self.project.registry.tasks[name]
+        return task.score.kind is ScorerKind.PYTHON or isinstance(task.prompt, OwnCall)
 
     def gates(self) -> list[str]:
         """The tasks that have a gate: all gated ones, and an ungated one that moves to a tier that may be worse."""
@@ -167,6 +168,8 @@ class Assessment:
             repeated = cases - distinct.cases
             verbs = "repeats another's request and counts" if repeated == 1 else "repeat another's request and count"
             reasons.append(f"{repeated} of {cases} cases {verbs} once")
+        if distinct.samples is not None and decision.verdict is not Verdict.ERROR:
+            reasons.append(spread(distinct.samples))
         if decision.verdict is Verdict.ERROR:
             first = next(result for result in results if result.outcome is Outcome.ERROR)
             reasons.append(f"first: {first.case}: {first.detail}")

@@ -11,6 +11,7 @@ from ..errors import ErrorKind
 from ..evaluation.answers import Usage, WrongKind
 from ..evaluation.evaluate import CaseResult, Outcome
 from ..evaluation.golden import ABSENT
+from ..judgement.clusters import Samples
 from ..judgement.gate import Counts, Verdict
 from ..registry.changes import Change
 from ..registry.model import GatePolicy, Price, Rule
@@ -71,6 +72,7 @@ def task_to_wire(task: TaskReport) -> dict[str, Any]:
         "error_rate": judged.error_rate if judged else None,
         "kinds": dict(task.kinds),
         "judged": ({"correct": judged.correct, "wrong": judged.wrong, "errors": judged.errors} if judged else None),
+        "samples": _samples_to_wire(judged.samples) if judged and judged.samples else None,
         "interval": (
             {"lower": bounds[0], "upper": bounds[1], "confidence": CONFIDENCE, "sided": "one"} if bounds else None
         ),
@@ -92,6 +94,22 @@ def task_to_wire(task: TaskReport) -> dict[str, Any]:
         "latency_ms": {"p50": task.latency_ms(0.5), "p95": task.latency_ms(0.95)},
         "results": None if task.results is None else [_result_to_wire(result) for result in task.results],
     }
+
+
+def _samples_to_wire(samples: Samples) -> dict[str, Any]:
+    return {
+        "each": samples.each,
+        "wrong": list(samples.wrong),
+        "errors": list(samples.errors),
+        "flake_rate": samples.flaky / samples.cases,
+        "all_right": samples.all_right(samples.each),
+        "standard_error": samples.standard_error,
+        "effective_cases": samples.effective_cases,
+    }
+
+
+def _samples_from_wire(wire: Mapping[str, Any] | None) -> Samples | None:
+    return Samples(tuple(wire["wrong"]), tuple(wire["errors"]), wire["each"]) if wire else None
 
 
 def _paired_to_wire(paired: PairedReport) -> dict[str, Any]:
@@ -158,7 +176,11 @@ def task_from_wire(wire: Mapping[str, Any]) -> TaskReport:
         ),
         price=Price(price["input"], price["output"], price["as_of"]) if price else None,
         results=None if wire["results"] is None else tuple(_result_from_wire(result) for result in wire["results"]),
-        judged=Counts(judged["correct"], judged["wrong"], judged["errors"]) if judged else None,
+        judged=(
+            Counts(judged["correct"], judged["wrong"], judged["errors"], _samples_from_wire(wire["samples"]))
+            if judged
+            else None
+        ),
     )
 
 

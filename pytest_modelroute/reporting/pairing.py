@@ -2,22 +2,35 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 
 from ..evaluation.costs import usd_per_1000_calls
-from ..evaluation.evaluate import CaseResult, Evaluation, Outcome, case_outcomes, worst
+from ..evaluation.evaluate import CaseResult, Evaluation, Outcome, case_outcomes
+from ..judgement.clusters import Samples
 from ..judgement.gate import Counts
-from .model import PairedReport, count_outcomes
+from .model import PairedReport
 
 __all__ = ["distinct_counts", "paired_report"]
 
 
 def distinct_counts(keys: Sequence[str], results: Sequence[CaseResult]) -> Counts:
     """Outcomes of cases, whose keys stand in `keys`; identical requests are one observation, the worst of theirs."""
-    outcomes: dict[str, list[Outcome]] = {}
-    for key, (_, outcome) in zip(keys, case_outcomes(results), strict=True):
-        outcomes.setdefault(key, []).append(outcome)
-    return count_outcomes(worst(of_key) for of_key in outcomes.values())
+    distinct: dict[str, tuple[int, int]] = {}
+    each = 1
+    for key, (_, group) in zip(keys, itertools.groupby(results, key=lambda result: result.case), strict=True):
+        outcomes = [result.outcome for result in group]
+        each = len(outcomes)
+        faults = (outcomes.count(Outcome.ERROR), outcomes.count(Outcome.WRONG))
+        distinct[key] = max(distinct.get(key, faults), faults)
+    errors = sum(error > 0 for error, _ in distinct.values())
+    wrong = sum(wrong > 0 and not error for error, wrong in distinct.values())
+    samples = None
+    if each > 1:
+        samples = Samples(
+            tuple(wrong for _, wrong in distinct.values()), tuple(error for error, _ in distinct.values()), each
+        )
+    return Counts(len(distinct) - wrong - errors, wrong, errors, samples)
 
 
 def paired_report(baseline: Evaluation, keys: Sequence[str], results: Sequence[CaseResult]) -> PairedReport | None:

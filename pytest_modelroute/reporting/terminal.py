@@ -130,7 +130,10 @@ def _change(change: Change) -> str:
 
 
 def _details(task: TaskReport, width: int) -> Iterator[Line]:
+    again = f"some cases were recorded up to {task.most_recordings} times with different answers"
     if not _noteworthy(task):
+        if task.most_recordings > 1:  # until it passed, perhaps
+            yield Line(f"{task.task}: {again}", Tone.DOUBTFUL)
         return
     head = f"{task.task}: {task.verdict.value}"
     if task.verdict is Verdict.INCONCLUSIVE and task.fails_build:
@@ -142,7 +145,7 @@ def _details(task: TaskReport, width: int) -> Iterator[Line]:
     if task.paired is not None and task.change is not None:
         yield from _comparison(task.paired, width)
     if task.most_recordings > 1:
-        yield Line(f"  some cases were recorded up to {task.most_recordings} times with different answers")
+        yield Line(f"  {again}")
     if task.fails_build:
         yield from (Line(f"    {line}") for line in case_lines(task, width - 4))
     if task.way_out:

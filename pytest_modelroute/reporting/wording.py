@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from ..judgement.clusters import Samples
 from ..judgement.gate import Counts, Finding, FindingKind, Scope
 from ..judgement.power import MOST_CASES
 from ..registry.model import GatePolicy, Rule
 from .numbers import interval, percent
 
-__all__ = ["counted", "reason"]
+__all__ = ["counted", "reason", "spread"]
 
 
 def counted(number: int, noun: str) -> str:
@@ -60,6 +61,21 @@ def _told(counts: Counts, policy: GatePolicy) -> str:
     assert counts.bounds is not None
     rate = percent(counts.error_rate, policy.max_error)
     bounds = interval(counts.bounds, policy.max_error)
+    if counts.samples is None:
+        tally = f"{counts.wrong} wrong of {counts.cases}"
+    else:
+        samples = counts.samples
+        tally = f"{sum(samples.wrong)} wrong of {samples.cases} x {samples.each} answers"
     if policy.rule is Rule.OBSERVED:
-        return f"{counts.wrong} wrong of {counts.cases}: {rate} ({bounds})"
-    return f"{counts.wrong} wrong of {counts.cases}: between {bounds.replace('-', ' and ')}"
+        return f"{tally}: {rate} ({bounds})"
+    return f"{tally}: between {bounds.replace('-', ' and ')}"
+
+
+def spread(samples: Samples) -> str:
+    """How much the answers to one case differ."""
+    share = percent(samples.flaky / samples.cases)
+    steady = percent(samples.all_right(samples.each))
+    return (
+        f"{samples.flaky} of {counted(samples.cases, 'case')} flaky ({share}); all {samples.each} answers right in"
+        f" {steady}; worth {samples.effective_cases:.1f} independent answers"
+    )

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from .live import Forks, warm
+from .live import Forks, warm_forks
 from .projects import Project, git, record_template
 
 pytest_plugins = ["pytester"]
@@ -21,10 +20,9 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Project:
 
 
 @pytest.fixture(scope="session")
-def forks(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Forks]:
-    """Runs of pytest that start quickly, for tests that need many."""
-    with warm(tmp_path_factory.mktemp("forks")) as started:
-        yield started
+def forks() -> Forks:
+    """Runs of pytest that start quickly, for tests that need many, or to stop them."""
+    return warm_forks()
 
 
 @pytest.fixture

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-import contextlib
+import atexit
+import functools
 import json
 import os
 import re
 import signal
 import subprocess
 import sys
+import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -89,19 +91,18 @@ class Forks:
 
     def start(self, project: Project, *arguments: str, before: str = "", **environment: str) -> Run:
         """`before` is Python that the process runs first."""
+        fixed = {"COLUMNS": "120", "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "PYTHONDONTWRITEBYTECODE": "1"}
+        command = ["-ppytest_modelroute.plugin.hooks", "-pno:cacheprovider", "--modelroute", *arguments]
+        return self.start_plain(project.folder, command, {**clean_environment(), **fixed, **environment}, before)
+
+    def start_plain(
+        self, folder: Path, arguments: Sequence[str], environment: Mapping[str, str], before: str = ""
+    ) -> Run:
+        """`pytest` with these arguments, and no others."""
         self._number += 1
         out, err = (self._folder / f"{self._number}.{name}" for name in ("out", "err"))
-        fixed = {"COLUMNS": "120", "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "PYTHONDONTWRITEBYTECODE": "1"}
-        pid = self.ask(
-            {
-                "arguments": ["-ppytest_modelroute.plugin.hooks", "-pno:cacheprovider", "--modelroute", *arguments],
-                "folder": str(project.folder),
-                "environment": {**clean_environment(), **fixed, **environment},
-                "stdout": str(out),
-                "stderr": str(err),
-                "before": before,
-            }
-        )
+        request = {"arguments": list(arguments), "folder": str(folder), "environment": dict(environment)}
+        pid = self.ask({**request, "stdout": str(out), "stderr": str(err), "before": before})
         return Run(self, pid, out, err)
 
     def run(self, project: Project, *arguments: str, before: str = "", **environment: str) -> Done:
@@ -159,10 +160,11 @@ def results(project: Project, task: str = "classify") -> dict[str, dict[str, Any
     return {result["case"]: result for result in report(project)[task]["results"]}
 
 
-@contextlib.contextmanager
-def warm(folder: Path) -> Iterator[Forks]:
-    forks = Forks(folder)
-    try:
-        yield forks
-    finally:
-        forks.close()
+@functools.cache
+def warm_forks() -> Forks:
+    """One warm process for all tests of this one."""
+    folder = tempfile.TemporaryDirectory(prefix="forks-")
+    forks = Forks(Path(folder.name))
+    atexit.register(folder.cleanup)
+    atexit.register(forks.close)
+    return forks

@@ -101,6 +101,7 @@ def test_the_json_report_has_the_contract_s_fields_and_numbers(project: Project)
         "error_rate": 0.05,
         "kinds": {"mismatch": 6},
         "judged": {"correct": 114, "wrong": 6, "errors": 0},
+        "samples": None,
         "threshold": 0.08,
         "rule": "observed",
         "min_cases": 100,
@@ -124,6 +125,7 @@ def test_the_json_report_has_the_contract_s_fields_and_numbers(project: Project)
         "confidence": 0.9,
         "detail": 'label: expected "other", got "refund"',
         "recordings": 1,
+        "models": ["small-1"],
         "usage": {"input_tokens": 10, "output_tokens": 5},
     }
     draft = task(read, "draft_email")

@@ -12,7 +12,7 @@ import pytest
 
 from .live import Done, Forks, interactions, live_project, report, results
 from .messages_server import MessagesServer, Reply, message
-from .projects import LABELS, Project, git
+from .projects import LABELS, Project, answer, git
 
 JSON = "--modelroute-json=report.json"
 CASES = 3
@@ -77,8 +77,25 @@ async def answer(input, model, base_url):
         assert tools == [f"tool {n}" for n in range(3)], tools
         return json.loads(await ask("Answer " + input["text"] + " with " + tools[0]))
 """
-CALLS = {"sync": 2, "async": 2, "httpx2": 2, "urllib": 2, "parallel": 4}
-AGENTS = {"sync": SYNC, "async": ASYNC, "httpx2": HTTPX, "urllib": URLLIB, "parallel": PARALLEL}
+THREADS = """
+import anthropic, functools, json
+from concurrent.futures import ThreadPoolExecutor
+@functools.cache
+def client(base_url):
+    return anthropic.Anthropic(base_url=base_url, api_key="none", max_retries=0)
+def answer(input, model, base_url):
+    def ask(text):
+        reply = client(base_url).messages.create(
+            model=model, max_tokens=16, messages=[{"role": "user", "content": text}]
+        )
+        return reply.content[0].text
+    with ThreadPoolExecutor(3) as pool:
+        tools = list(pool.map(ask, [f"Tool {n} for " + input["text"] for n in range(3)]))
+    return json.loads(ask("Answer " + input["text"] + " with " + tools[0]))
+"""
+CALLS = {"threads": 4, "sync": 2, "async": 2, "httpx2": 2, "urllib": 2, "parallel": 4}
+AGENTS = {"threads": THREADS, "sync": SYNC, "async": ASYNC, "httpx2": HTTPX, "urllib": URLLIB, "parallel": PARALLEL}
+ALONE = ("threads", "urllib")
 
 BLOCKED = """
 import socket
@@ -90,6 +107,8 @@ socket.socket.connect = socket.create_connection = socket.getaddrinfo = refuse
 
 def respond(body: dict[str, Any], number: int) -> Reply:
     text = body["messages"][-1]["content"]
+    if text.startswith("Reply"):
+        return answer(body, number)
     case = int(re.findall(r"message (\d+)", text)[-1])
     tool = re.match(r"Tool (\d)?", text)
     if tool:
@@ -133,7 +152,9 @@ def test_a_function_s_calls_are_recorded_and_replayed_offline(
     project = own_project(tmp_path, server, AGENTS[kind])
     done = forks.record(project, JSON)
     assert done.returncode == 0, done.output
-    assert len(server.requests) == len(interactions(project)) == CASES * CALLS[kind]
+    assert len(interactions(project)) == CASES * CALLS[kind]
+    # Clients whose patches vcrpy takes back for all threads are found by a first attempt, and then called alone.
+    assert len(server.requests) - len(interactions(project)) in (range(CASES * 2) if kind in ALONE else (0,))
     for each in interactions(project):
         asked, body = json.loads(each.request_body)["messages"][-1]["content"], json.loads(each.response_body)
         tool = re.match(r"Tool (\d)?", asked)
@@ -150,6 +171,19 @@ def test_a_function_s_calls_are_recorded_and_replayed_offline(
     times = [each.latency_ms or 0 for each in interactions(project) if each.case == "message-001"]
     assert first["results"][0]["latency_ms"] == sum(times)
     assert len(server.requests) == CASES * CALLS[kind]
+
+
+def test_a_client_that_vcrpy_follows_in_one_thread_only_harms_no_other_call(
+    forks: Forks, server: MessagesServer, tmp_path: Path
+) -> None:
+    project = live_project(tmp_path, server, 30)
+    project.replace("prompt: prompts/classify.yaml", 'call: "agent:answer"')
+    (project.folder / "agent.py").write_text(URLLIB)
+    done = forks.record(project, JSON)
+    assert done.returncode == 0, done.output
+    assert len(interactions(project)) == 30 * 2 + 30
+    assert len(server.requests) < 30 * 3 + 20, "few were called twice"
+    assert offline(forks, project).returncode == 0
 
 
 def test_the_order_of_parallel_calls_is_that_in_which_they_left(

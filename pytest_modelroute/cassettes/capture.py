@@ -16,6 +16,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from .calls import Call
+from .faults import Fault, FaultKind
 from .lines import Interaction, answer_digest
 from .redaction import ALLOWED_REQUEST_HEADERS, ALLOWED_RESPONSE_HEADERS, allowed
 
@@ -26,7 +27,7 @@ __all__ = ["Attempt", "Capture"]
 class Attempt:
     """A call while it is made: what it has been answered so far, and the hosts that it asked beside those allowed.
 
-    `alone` is whether no other run of the team's own functions went on at the same time.
+    `alone` is whether no other call was made at the same time.
     """
 
     call: Call
@@ -35,6 +36,17 @@ class Attempt:
     foreign: set[str] = field(default_factory=set)
     answered: list[tuple[int, Interaction]] = field(default_factory=list)
     numbers: Iterator[int] = field(default_factory=itertools.count)
+
+    def fault(self) -> Fault | None:
+        """Why it gave nothing that can be kept, though it failed with no error."""
+        if self.foreign:
+            hosts = ", ".join(sorted(self.foreign))
+            return Fault(FaultKind.LOCAL, f"its function called {hosts}, which `hosts` does not name")
+        if self.answered:
+            return None
+        # A call of our own that was not seen was made while another thread's client had vcrpy's patches away.
+        kind = FaultKind.TRANSIENT if self.call.own is None else FaultKind.LOCAL
+        return Fault(kind, "no call that vcrpy could see was made, or none was answered with 200")
 
     def interactions(self) -> list[Interaction]:
         """What is to be kept, in the order in which the requests left: of parallel ones any may be answered first."""
@@ -55,34 +67,40 @@ class _Exchange:
 
 
 class Capture:
-    """The two hooks of a vcrpy context. Whoever makes a call sets `current` in its own thread or task first.
+    """The two hooks of a vcrpy context.
 
     vcrpy is given nothing to keep: its cassette would hold everything until the end, and lose it with the process.
 
-    vcrpy follows httpx2 in any thread. For what builds on http.client it takes its patches away for moments, for all
-    threads: as soon as such a client is seen, own functions run one at a time, and those under way run again.
+    vcrpy follows httpx2 in any thread. For what builds on http.client it takes all its patches away for moments, in all
+    threads: as soon as such a client is seen, own functions run alone, and those under way run again. So it is with a
+    function that calls from threads of its own, whose requests could be any run's.
     """
 
     def __init__(self, *, alone: bool) -> None:
         self._alone = alone
-        self._running = 0
+        self._running: list[Attempt] = []
         self._turns = threading.Condition()
-        self.current: ContextVar[Attempt | None] = ContextVar("attempt", default=None)
+        self.current: ContextVar[Attempt | None] = ContextVar("attempt", default=None)  # in its own thread or task
         # Of this thread or task: one attempt may have several on their way.
         self._exchange: ContextVar[_Exchange | None] = ContextVar("exchange", default=None)
 
     @contextmanager
-    def own_run(self, attempt: Attempt) -> Iterator[None]:
-        """Around a run of a function of the team's."""
+    def of(self, attempt: Attempt) -> Iterator[None]:
+        """Around what makes the attempt's calls, in the thread that makes them."""
+
+        def may_go() -> bool:
+            attempt.alone = self._alone and attempt.call.own is not None
+            return not self._running if attempt.alone else not any(other.alone for other in self._running)
+
         with self._turns:
-            attempt.alone = self._alone
-            self._turns.wait_for(lambda: not attempt.alone or not self._running)
-            self._running += 1
+            self._turns.wait_for(may_go)
+            self._running.append(attempt)
+        self.current.set(attempt)
         try:
             yield
         finally:
             with self._turns:
-                self._running -= 1
+                self._running.remove(attempt)
                 self._turns.notify_all()
 
     def unsure(self, attempt: Attempt) -> bool:
@@ -91,13 +109,13 @@ class Capture:
 
     def before_record_request(self, request: Any) -> Any:
         """Called by vcrpy before a request is sent, and again right before the other hook."""
-        attempt = self.current.get()
+        host = urlsplit(request.uri).hostname or ""
+        attempt = self.current.get() or self._stray(host)
         if attempt is None:
             return None
         self._alone = self._alone or (attempt.call.own is not None and _patches_come_and_go())
         if self.unsure(attempt):
             raise _AloneInstead  # before it is paid for
-        host = urlsplit(request.uri).hostname or ""
         if host not in attempt.hosts:
             attempt.foreign.add(host)
             return None
@@ -108,10 +126,17 @@ class Capture:
             exchange.request = request
         return request
 
+    def _stray(self, host: str) -> Attempt | None:
+        """Whose request it is that comes from a thread which an own function started: that of the run that is alone."""
+        with self._turns:
+            possible = [each for each in self._running if each.call.own is not None and host in each.hosts]
+            self._alone = self._alone or bool(possible)
+        return possible[0] if possible else None
+
     def before_record_response(self, response: Mapping[str, Any]) -> None:
         exchange = self._exchange.get()
         self._exchange.set(None)
-        if exchange is None or exchange.attempt is not self.current.get() or response["status"]["code"] != 200:
+        if exchange is None or response["status"]["code"] != 200:
             return
         latency = round((time.perf_counter() - exchange.sent_at) * 1000)
         exchange.attempt.answered.append((exchange.number, _interaction(exchange, response, latency)))

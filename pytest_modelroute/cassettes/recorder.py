@@ -210,26 +210,22 @@ class Recorder:
         if secret is not None:
             place, kind = secret
             return Fault(FaultKind.LOCAL, f"not sent: its request holds {kind} ({place})")
-        self._capture.current.set(attempt)
+        fault = None
         try:
-            if call.own is not None:
-                with self._capture.own_run(attempt):
+            with self._capture.of(attempt):
+                if call.own is not None:
                     call.own.run()
-                fault = None
-            else:
-                fault = malformed(create_message(self._clients[tier.name], tier.model, call.arguments))
+                else:
+                    fault = malformed(create_message(self._clients[tier.name], tier.model, call.arguments))
         except BaseException as error:  # a function of the team's may also call sys.exit()
             fault = fault_of(error)
         if self._capture.unsure(attempt):
-            fault = Fault(FaultKind.TRANSIENT, "its function's client is one that vcrpy follows in one thread only")
-        return fault or self._unkeepable(attempt) or self._kept(attempt, tier)
+            fault = Fault(
+                FaultKind.TRANSIENT, "its function calls in a way that can be followed in one run at a time only"
+            )
+        return fault or attempt.fault() or self._secret(attempt) or self._kept(attempt, tier)
 
-    def _unkeepable(self, attempt: Attempt) -> Fault | None:
-        if attempt.foreign:
-            hosts = ", ".join(sorted(attempt.foreign))
-            return Fault(FaultKind.LOCAL, f"its function called {hosts}, which `hosts` does not name")
-        if not attempt.answered:
-            return Fault(FaultKind.LOCAL, "no call that vcrpy could see was made, or none was answered with 200")
+    def _secret(self, attempt: Attempt) -> Fault | None:
         for interaction in attempt.interactions():
             wire = interaction.to_wire()
             if attempt.call.own is None:  # its arguments were looked at before they were sent

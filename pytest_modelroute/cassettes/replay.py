@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Iterator, Mapping
+import itertools
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Any
@@ -12,6 +12,7 @@ from urllib.parse import quote
 from .. import strict_json
 from ..errors import ErrorKind, UnobtainedAnswer
 from ..registry.files import Files
+from .differences import differences
 from .index import Cassette, open_cassette
 from .lines import Interaction
 
@@ -40,9 +41,13 @@ def cassette_path(folder: PurePosixPath, task: str, model: str) -> PurePosixPath
 
 
 class Recordings:
-    """The cassettes below one folder of one tree of files. Each is opened once, at its first use."""
+    """The cassettes below one folder of one tree of files. Each is opened once, at its first use.
 
-    def __init__(self, files: Files, folder: PurePosixPath) -> None:
+    `hidden` takes credentials out of what is told of a request.
+    """
+
+    def __init__(self, files: Files, folder: PurePosixPath, hidden: Callable[[str], str] = str) -> None:
+        self._hidden = hidden
         self._files = files
         self._folder = folder
         self._cassettes: dict[tuple[str, str], Cassette] = {}
@@ -95,19 +100,18 @@ class Recordings:
             raise UnobtainedAnswer(ErrorKind.UNREADABLE, detail)
         others = cassette.of_case(query.case)
         if others:
-            raise UnobtainedAnswer(ErrorKind.STALE, f"{_other_request(query, others)}: {query.command}")
+            raise UnobtainedAnswer(ErrorKind.STALE, f"{self._other_request(query, others)}: {query.command}")
         if cassette.damaged:
             detail = f"not recorded, or in a damaged line ({cassette.label}: {_damage(cassette)}): {query.command}"
             raise UnobtainedAnswer(ErrorKind.UNREADABLE, detail)
         raise UnobtainedAnswer(ErrorKind.MISSING, f"not recorded: {query.command}")
 
-
-def _other_request(query: Query, others: list[Interaction]) -> str:
-    if query.wire is None:
-        return "recorded for another input, or another sample"
-    latest = max(others, key=lambda other: other.recorded_at)
-    differences = "; ".join(list(_differences(latest.request_body, query.wire()))[:3])
-    return f"recorded for another request ({differences or 'betas or sample'})"
+    def _other_request(self, query: Query, others: list[Interaction]) -> str:
+        if query.wire is None:
+            return "recorded for another input, or another sample"
+        latest = max(others, key=lambda other: other.recorded_at)
+        found = differences(latest.request_body, query.wire(), self._hidden)
+        return f"recorded for another request ({'; '.join(itertools.islice(found, 3)) or 'betas or sample'})"
 
 
 def _damage(cassette: Cassette) -> str:
@@ -128,33 +132,3 @@ def recorded_body(interaction: Interaction) -> Mapping[str, Any]:
     if not isinstance(body, dict):
         raise UnobtainedAnswer(ErrorKind.UNREADABLE, "the recorded answer is not a JSON object")
     return body
-
-
-def _differences(recorded: str, wanted: Mapping[str, Any]) -> Iterator[str]:
-    try:
-        yield from _compared(strict_json.parse(recorded), wanted, "")
-    except (ValueError, RecursionError):
-        yield "the recorded request cannot be read"
-
-
-def _compared(old: Any, new: Any, name: str) -> Iterator[str]:
-    if isinstance(old, dict) and isinstance(new, Mapping):
-        for key in {**old, **new}:
-            yield from _compared(old.get(key), new.get(key), f"{name}.{key}" if name else str(key))
-    elif isinstance(old, list) and isinstance(new, list) and len(old) == len(new):
-        for index, (before, after) in enumerate(zip(old, new, strict=True)):
-            yield from _compared(before, after, f"{name}[{index}]")
-    elif old != new or isinstance(old, bool) is not isinstance(new, bool):
-        yield f"{name}: {_short(old, new)} -> {_short(new, old)}"
-
-
-def _short(value: Any, other: Any) -> str:
-    """`value` cut to a few words around the place where it parts from `other`."""
-    text = json.dumps(value, ensure_ascii=False)
-    against = json.dumps(other, ensure_ascii=False)
-    parting = next(
-        (i for i, (a, b) in enumerate(zip(text, against, strict=False)) if a != b), min(len(text), len(against))
-    )
-    start = max(0, parting - 12)
-    cut = text[start : start + 32]
-    return ("..." if start else "") + cut + ("..." if start + 32 < len(text) else "")

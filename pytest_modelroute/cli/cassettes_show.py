@@ -7,10 +7,10 @@ import dataclasses
 import difflib
 
 from ..cassettes.lines import Interaction
+from ..cassettes.redaction import credential_scan
 from ..errors import InputError, UnobtainedAnswer, did_you_mean
 from ..evaluation.evaluate import Evaluation, TaskMaterial
 from ..evaluation.golden import GoldenCase
-from ..evaluation.recording import credential_scan
 from ..registry.model import Tier
 from ..reporting.exchange import Asked, Exchange, Given, exchange_lines
 from .main import ExitStatus

@@ -55,7 +55,18 @@ def load_project(files: Files, registry: Registry, rootdir: Path) -> Project:
     materials = {
         task.name: _material(task, registry, files, importer) for task in registry.tasks.values() if task.gated
     }
-    return Project(registry, materials, Recordings(files, registry.cassettes))
+    return Project(registry, materials, Recordings(files, registry.cassettes, _hider(registry)))
+
+
+def _hider(registry: Registry) -> Callable[[str], str]:
+    """Hides credentials; what it takes is loaded when something is stale, and not before."""
+
+    def hidden(text: str) -> str:
+        from ..cassettes.redaction import credential_scan
+
+        return credential_scan(registry).hidden(text)
+
+    return hidden
 
 
 def _material(task: Task, registry: Registry, files: Files, importer: Importer) -> TaskMaterial:

@@ -2,39 +2,31 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from ..cassettes.client import count_tokens, live_client
-from ..cassettes.credentials import CredentialScan
 from ..cassettes.index import Cassette, open_cassette
 from ..cassettes.journal import Journal, Leftover
 from ..cassettes.lock import RecordingLock
 from ..cassettes.merging import rewritten
 from ..cassettes.recorder import Batch, Event, Recorded, Recorder
+from ..cassettes.redaction import credential_scan
 from ..cassettes.replay import cassette_path
 from ..errors import InputError, ModelrouteError
 from ..registry.files import WorkingTree
-from ..registry.model import Registry, Tier
+from ..registry.model import Tier
 from ..writing import PARTIAL, write_atomically
 from .evaluate import TaskMaterial
 from .golden import GoldenCase
 from .planning import RecordMode, TaskPlan, TokenCount, estimate, needed_calls, wanted_keys
 from .project import Baseline, Project
 
-__all__ = ["RecordingRun", "credential_scan"]
+__all__ = ["RecordingRun"]
 
 SECONDS_TO_COUNT = 10.0
-
-
-def credential_scan(registry: Registry) -> CredentialScan:
-    """A scan that knows the values of the keys which this registry's tiers use."""
-    names = {tier.api_key_env for tier in registry.tiers if tier.api_key_env}
-    names |= {"ANTHROPIC_API_KEY", "ANTHROPIC_AUTH_TOKEN"}
-    return CredentialScan({name: os.environ[name] for name in sorted(names) if os.environ.get(name)})
 
 
 class RecordingRun:
@@ -111,8 +103,8 @@ class RecordingRun:
         return self._mode is RecordMode.ALL and self._journal.mode == RecordMode.ALL.value
 
     def _done(self) -> frozenset[str]:
-        """The keys that an interrupted run has recorded anew already."""
-        if not self._resumes():
+        """The keys that an interrupted run has recorded already, and a dry run does not merge."""
+        if self._mode is RecordMode.ALL and not self._resumes():
             return frozenset()
         return frozenset(each.key for leftover in self._journal.leftovers() for each in leftover.interactions)
 

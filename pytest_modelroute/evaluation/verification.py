@@ -13,6 +13,7 @@ from typing import BinaryIO
 
 from ..cassettes.lines import Interaction, cassette_text
 from ..cassettes.recorder import Batch, Event, Recorder
+from ..cassettes.redaction import credential_scan
 from ..cassettes.replay import Recordings, cassette_path
 from ..registry.model import Tier
 from .asking import Trial
@@ -20,7 +21,6 @@ from .evaluate import CaseResult, Evaluation, Outcome, TaskMaterial
 from .golden import GoldenCase
 from .planning import Need, PlannedCall, TaskPlan, estimate
 from .project import Project
-from .recording import credential_scan
 
 __all__ = ["Verification", "Verified"]
 

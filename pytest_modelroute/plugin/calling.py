@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext, redirect_stdout
 from typing import Any
 
 import pytest
@@ -54,6 +55,12 @@ class LiveCalls:
     def write(self, text: str) -> None:
         if self._terminal is not None:
             self._terminal.write_line(f"modelroute: {printable(text)}")
+
+    def quiet(self) -> AbstractContextManager[object]:
+        """Keeps what the team's own functions print from the terminal, unless pytest was given -s."""
+        if self._terminal is not None and self._terminal.config.getoption("capture", "no") == "no":
+            return nullcontext()
+        return redirect_stdout(io.StringIO())
 
     def tell_plan(self, plans: Sequence[TaskPlan]) -> None:
         """Print what will be called, where, and what it costs. Raises InputError where that is above the cap."""

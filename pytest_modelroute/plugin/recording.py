@@ -56,17 +56,20 @@ class Recording:
 
     def _record(self, calls: LiveCalls, selected: dict[str, Sequence[GoldenCase]]) -> None:
         if self._settings.dry_run:
-            calls.tell_plan(self._run.plans(selected, self._settings.record_tiers))
+            with calls.quiet():
+                plans = self._run.plans(selected, self._settings.record_tiers)
+            calls.tell_plan(plans)
             return
         with self._run.locked() as found:
             if found:
                 calls.write(f"an interrupted recording left {counted(found, 'answer')}, which are kept")
-            plans = self._run.plans(selected, self._settings.record_tiers)
+            with calls.quiet():
+                plans = self._run.plans(selected, self._settings.record_tiers)
             calls.tell_plan(plans)
             if not plans:
                 return
             tally = Tally(plans)
-            with calls.watched(tally) as on_event:
+            with calls.watched(tally) as on_event, calls.quiet():
                 outcome = self._run.record(plans, self._settings.concurrency, self._settings.timeout, on_event)
         self._tell_outcome(calls, tally, outcome)
         if outcome.interrupted:

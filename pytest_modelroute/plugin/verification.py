@@ -60,7 +60,7 @@ class Verifying:
             return
         if not plans:
             raise InputError("--modelroute-verify: none of the selected cases is recorded", fix="record them first")
-        with calls.watched(Tally(plans)) as on_event:
+        with calls.watched(Tally(plans)) as on_event, calls.quiet():
             self._verified = verification.verify(plans, self._settings.concurrency, self._settings.timeout, on_event)
 
     def pytest_terminal_summary(self, terminalreporter: Any) -> None:

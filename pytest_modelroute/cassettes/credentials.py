@@ -173,15 +173,21 @@ class CredentialScan:
             text = steps[-1][1]
         return text
 
-    def find_in(self, value: object, where: str = "", key: str = "") -> tuple[str, str] | None:
-        """The place and the kind of the first credential in a JSON value that stands at `where`, under `key`.
+    def find_in(self, value: object) -> tuple[str, str] | None:
+        """The place and the kind of the first credential in a JSON value.
 
         A key that is itself a credential is not named: its place is that of its mapping.
         """
+        # All strings at once, since each look costs more than what it looks at; most values hold nothing.
+        if self.find("\n".join(_strings(value, ""))) is None:
+            return None
+        return self._located(value, "", "")
+
+    def _located(self, value: object, where: str, key: str) -> tuple[str, str] | None:
         children: list[tuple[object, str, str]] = []
         kind: str | None = None
         if isinstance(value, str):
-            kind = self.find(f"{key}: {value}" if key else value)
+            kind = self.find(_told(key, value))
         elif isinstance(value, Mapping):
             kind = next(filter(None, (self.find(str(name)) for name in value)), None)
             children = [(each, f"{where}.{name}" if where else str(name), str(name)) for name, each in value.items()]
@@ -190,6 +196,23 @@ class CredentialScan:
         if kind is not None:
             return self.hidden(where), kind
         for child in children:
-            if found := self.find_in(*child):
+            if found := self._located(*child):
                 return found
         return None
+
+
+def _strings(value: object, key: str) -> Iterator[str]:
+    """All strings of a JSON value, those under a key with it: some credentials are known by their key."""
+    if isinstance(value, str):
+        yield _told(key, value)
+    elif isinstance(value, Mapping):
+        for name, each in value.items():
+            yield str(name)
+            yield from _strings(each, str(name))
+    elif isinstance(value, (list, tuple)):
+        for each in value:
+            yield from _strings(each, key)
+
+
+def _told(key: str, value: str) -> str:
+    return f"{key}: {value}" if key else value

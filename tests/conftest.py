@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import fcntl
+import os
 import shutil
 from pathlib import Path
 
@@ -15,8 +17,14 @@ pytest_plugins = ["pytester"]
 
 @pytest.fixture(scope="session")
 def template(tmp_path_factory: pytest.TempPathFactory) -> Project:
-    """The recorded project; tests copy it."""
-    return record_template(tmp_path_factory.mktemp("template") / "project")
+    """The recorded project; tests copy it. One worker records it for all."""
+    shared = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        shared = shared.parent
+    folder = shared / "template"
+    with (shared / "template.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        return Project(folder) if folder.exists() else record_template(folder)
 
 
 @pytest.fixture(scope="session")

@@ -248,8 +248,8 @@ REPEATED += ["SG.", "-SG." + "a" * 16, "ya29.", "glpat-.", "xoxb-", "%25", '\\"'
 
 
 @pytest.mark.parametrize("unit", REPEATED)
-def test_a_megabyte_of_beginnings_is_read_in_linear_time(unit: str) -> None:
-    text = unit * (1_000_000 // len(unit))
+def test_many_beginnings_are_read_in_linear_time(unit: str) -> None:
+    text = unit * (300_000 // len(unit))
     assert SCAN.find(text) is None
     assert SCAN.hidden(text) == text
 

@@ -63,11 +63,15 @@ def test_the_example_is_green_on_real_recordings(example: Project) -> None:
 
 
 def test_direct_and_vcr_replay_agree_on_every_case_of_every_tier(example: Project) -> None:
+    """Of the tasks with a prompt: a function of the project's own is replayed through vcrpy in both."""
+    nodes = [f"fixtures/modelroute.yaml::{task}" for task in PROMPT_TASKS]
     for tier in MODELS:
-        tries = [f"--modelroute-try={task}={tier}" for task in TASKS]
-        direct = run_json(example, *tries)
-        assert run_json(example, *tries, "--modelroute-replay=vcr") == direct
-        assert all(task["errors"] == 0 for task in direct[1]["tasks"] if task["cases"])
+        tries = [f"--modelroute-try={task}={tier}" for task in PROMPT_TASKS]
+        direct = run_json(example, *nodes, *tries)
+        assert run_json(example, *nodes, *tries, "--modelroute-replay=vcr") == direct
+        judged = [task for task in direct[1]["tasks"] if task["task"] in PROMPT_TASKS]
+        assert all(task["errors"] == 0 for task in judged)
+        assert sum(task["correct"] + task["wrong"] for task in judged) == 480
 
 
 def test_the_tier_that_is_too_cheap_is_red_by_trying_and_by_editing(example: Project) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -13,6 +12,7 @@ from ..evaluation.inventory import cassette_paths
 from ..evaluation.project import Project, load_project
 from ..registry.files import WorkingTree
 from ..registry.loading import load_registry
+from ..reporting.commands import Invocation
 
 __all__ = ["Opened", "check_tasks", "open_project", "record_command"]
 
@@ -72,8 +72,7 @@ def check_tasks(opened: Opened, tasks: Sequence[str]) -> None:
 
 def record_command(opened: Opened, task: str, case: str, tier: str) -> str:
     """The command that records a case on a tier, to paste where this command was given."""
-    path = opened.project.registry.path
-    option = "" if path == DEFAULT_REGISTRY else f" --modelroute-registry={shlex.quote(str(path))}"
-    beside = "" if opened.project.registry.tasks[task].tier == tier else f" --modelroute-record-tiers={tier}"
-    node = f"{Path(os.path.relpath(opened.rootdir / path)).as_posix()}::{task}::{case}"
-    return f"pytest --modelroute{option} --modelroute-record=new_episodes{beside} {shlex.quote(node)}"
+    registry = opened.project.registry
+    path = Path(os.path.relpath(opened.rootdir / registry.path)).as_posix()
+    invocation = Invocation(path, None if registry.path == DEFAULT_REGISTRY else str(registry.path))
+    return invocation.recording(task, case, beside=None if registry.tasks[task].tier == tier else tier)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -14,11 +13,12 @@ from ..judgement.gate import Counts, Decision, Verdict, judge
 from ..registry.base import Commit
 from ..registry.changes import TIER_CHANGES, Change, ChangeKind
 from ..registry.model import OwnCall, ScorerKind, Task, Tier
+from .commands import Invocation
 from .model import PairedReport, RunReport, TaskReport, TierChange
 from .pairing import distinct_counts, paired_report
 from .wording import reason, spread
 
-__all__ = ["Assessment", "Comparison", "Invocation"]
+__all__ = ["Assessment", "Comparison"]
 
 
 @dataclass(frozen=True)
@@ -34,17 +34,6 @@ class Comparison:
     strict: frozenset[str]
     tried: Mapping[str, str]
     warnings: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
-class Invocation:
-    """How the session was started, for commands to paste: `path` is the registry's from where that was.
-
-    `option` is the registry as `--modelroute-registry` takes it; None where the command does without.
-    """
-
-    path: str
-    option: str | None
 
 
 class Assessment:
@@ -127,12 +116,8 @@ class Assessment:
 
     def record_command(self, name: str, tier: Tier) -> str:
         """The command that records what a task lacks on a tier."""
-        registry = self.project.registry
-        assigned = self.comparison.tried.get(name, registry.tasks[name].tier)
-        beside = "" if assigned == tier.name else f" --modelroute-record-tiers={tier.name}"
-        option = self._invocation.option
-        named = "" if option is None else f" --modelroute-registry={shlex.quote(option)}"
-        return f'pytest --modelroute{named} --modelroute-record=new_episodes{beside} "{self._invocation.path}::{name}"'
+        assigned = self.comparison.tried.get(name, self.project.registry.tasks[name].tier)
+        return self._invocation.recording(name, beside=None if assigned == tier.name else tier.name)
 
     def _evaluation(self, name: str, tier: Tier) -> Evaluation:
         material = self.project.materials[name]

@@ -1,0 +1,32 @@
+"""Commands to paste where this one was given."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from dataclasses import dataclass
+
+__all__ = ["Invocation"]
+
+
+@dataclass(frozen=True, slots=True)
+class Invocation:
+    """How a command was started: `path` is the registry's from where that was.
+
+    `option` is the registry as `--modelroute-registry` takes it; None where the command does without.
+    """
+
+    path: str
+    option: str | None
+
+    def recording(self, *names: str, beside: str | None) -> str:
+        """The command that records a task, or one case of it, on its tier, and on one `beside` that."""
+        named = "" if self.option is None else f" --modelroute-registry={shlex.quote(self.option)}"
+        tiers = "" if beside is None else f" --modelroute-record-tiers={beside}"
+        node = _quoted("::".join((self.path, *names)))
+        return f"pytest --modelroute{named} --modelroute-record=new_episodes{tiers} {node}"
+
+
+def _quoted(text: str) -> str:
+    """Always in quotes, and in double ones where these will do, which every shell knows."""
+    return shlex.quote(text) if re.search(r'["$`\\!]', text) else f'"{text}"'

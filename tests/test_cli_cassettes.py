@@ -448,7 +448,7 @@ def test_show_tells_what_is_missing_and_which_command_records_it(project: Projec
     output = fine(cassettes(project, "show", "classify", "message-020", "--tier", "nano"))
     assert output.endswith(
         "nano (nano-1)\n  outcome: error, missing: not recorded: pytest --modelroute --modelroute-record=new_episodes"
-            ' --modelroute-record-tiers=nano "modelroute.yaml::classify::message-020"\n'
+        ' --modelroute-record-tiers=nano "modelroute.yaml::classify::message-020"\n'
     )
 
 

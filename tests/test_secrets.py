@@ -153,18 +153,41 @@ def answer(input, model, base_url):
 """
 
 
-def test_a_secret_in_the_address_of_an_own_call_is_not_kept(forks: Forks, tmp_path: Path) -> None:
+def test_a_secret_in_the_address_of_an_own_call_is_not_sent(forks: Forks, tmp_path: Path) -> None:
     with MessagesServer(answer) as server:
         project = live_project(tmp_path, server, only="classify")
         (project.folder / "agent.py").write_text(AGENT.format(secret=SECRET))
         project.replace("prompt: prompts/classify.yaml", 'call: "agent:answer"')
         done = record(forks, project)
-    assert any(SECRET in path for path in server.paths)
+    assert not any(SECRET in path for path in server.paths)
     assert done.returncode == 1
     assert leaks(project, done, "agent.py") == []
     found = results(project)["message-002"]
-    assert (found["kind"], found["detail"]) == ("call", f"not kept: it holds {KIND} (request.uri)")
+    assert (found["kind"], found["detail"]) == ("call", f"not sent: its request holds {KIND} (address)")
     assert len(interactions(project)) == 4
+
+
+def test_a_secret_in_the_body_of_an_own_call_is_not_sent(forks: Forks, tmp_path: Path) -> None:
+    body = AGENT.replace('"/v1/messages?key=" + secret', '"/v1/messages"').replace('input["text"]}}]', "secret}}]")
+    with MessagesServer(answer) as server:
+        project = live_project(tmp_path, server, only="classify")
+        (project.folder / "agent.py").write_text(body.format(secret=SECRET))
+        project.replace("prompt: prompts/classify.yaml", 'call: "agent:answer"')
+        done = record(forks, project)
+    assert SECRET not in json.dumps(server.requests)
+    assert leaks(project, done, "agent.py") == []
+    found = results(project)["message-002"]
+    assert found["detail"] == f"not sent: its request holds {KIND} (messages[0].content)"
+
+
+def test_a_plan_counts_the_tokens_of_no_request_with_a_secret(forks: Forks, tmp_path: Path) -> None:
+    with MessagesServer(answer) as server:
+        project = live_project(tmp_path, server, only="classify")
+        project.replace("Classify the message.", f"Classify. {SECRET}", "prompts/classify.yaml")
+        done = forks.record(project, "--modelroute-dry-run")
+    assert done.returncode == 0, done.output
+    assert (server.requests, server.counted) == ([], [])
+    assert "estimated from length of the text" in done.stdout
 
 
 def test_a_function_that_raises_with_a_secret_does_not_show_it(forks: Forks, tmp_path: Path) -> None:

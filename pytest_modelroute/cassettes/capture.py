@@ -15,7 +15,9 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
 
+from .. import strict_json
 from .calls import Call
+from .credentials import CredentialScan
 from .faults import Fault, FaultKind
 from .lines import Interaction, answer_digest
 from .redaction import ALLOWED_REQUEST_HEADERS, ALLOWED_RESPONSE_HEADERS, allowed
@@ -27,13 +29,15 @@ __all__ = ["Attempt", "Capture"]
 class Attempt:
     """A call while it is made: what it has been answered so far, and the hosts that it asked beside those allowed.
 
-    `alone` is whether no other call was made at the same time.
+    `alone` is whether no other call was made at the same time; `secret` the place and kind of a credential that a
+    function wanted to send.
     """
 
     call: Call
     hosts: frozenset[str]
     alone: bool = False
     foreign: set[str] = field(default_factory=set)
+    secret: tuple[str, str] | None = None
     answered: list[tuple[int, Interaction]] = field(default_factory=list)
     numbers: Iterator[int] = field(default_factory=itertools.count)
 
@@ -42,6 +46,9 @@ class Attempt:
         if self.foreign:
             hosts = ", ".join(sorted(self.foreign))
             return Fault(FaultKind.LOCAL, f"its function called {hosts}, which `hosts` does not name")
+        if self.secret is not None:
+            place, credential = self.secret
+            return Fault(FaultKind.LOCAL, f"not sent: its request holds {credential} ({place})")
         if self.answered:
             return None
         # A call of our own that was not seen was made while another thread's client had vcrpy's patches away.
@@ -67,7 +74,7 @@ class _Exchange:
 
 
 class Capture:
-    """The two hooks of a vcrpy context.
+    """The two hooks of a vcrpy context; `scan` is what a request of an own function is looked at by before it leaves.
 
     vcrpy is given nothing to keep: its cassette would hold everything until the end, and lose it with the process.
 
@@ -76,7 +83,8 @@ class Capture:
     function that calls from threads of its own, whose requests could be any run's.
     """
 
-    def __init__(self, *, alone: bool) -> None:
+    def __init__(self, scan: CredentialScan, *, alone: bool) -> None:
+        self._scan = scan
         self._alone = alone
         self._running: list[Attempt] = []
         self._turns = threading.Condition()
@@ -118,9 +126,13 @@ class Capture:
             raise _AloneInstead  # before it is paid for
         if host not in attempt.hosts:
             attempt.foreign.add(host)
-            return None
+            raise NotSent
         exchange = self._exchange.get()
         if exchange is None or exchange.attempt is not attempt:
+            if attempt.call.own is not None:
+                attempt.secret = attempt.secret or _secret(request, self._scan)
+            if attempt.secret is not None:
+                raise NotSent
             self._exchange.set(_Exchange(attempt, next(attempt.numbers), time.perf_counter(), request))
         else:
             exchange.request = request
@@ -142,6 +154,16 @@ class Capture:
         exchange.attempt.answered.append((exchange.number, _interaction(exchange, response, latency)))
 
 
+def _secret(request: Any, scan: CredentialScan) -> tuple[str, str] | None:
+    """Where a request holds a credential, and of which kind."""
+    body = _text(request.body)
+    try:
+        content = strict_json.parse(body)
+    except ValueError:
+        content = {"body": body}
+    return scan.find_in(content) or scan.find_in({"address": request.uri})
+
+
 def _patches_come_and_go() -> bool:
     """Whether vcrpy's caller is a client that builds on http.client: the first of its stubs up the stack tells."""
     frame = sys._getframe(1)
@@ -151,6 +173,10 @@ def _patches_come_and_go() -> bool:
             return name in ("vcr.stubs", "vcr.stubs.boto3_stubs")
         frame = caller
     return False
+
+
+class NotSent(BaseException):
+    """A request that may not leave: the attempt says why. No Exception, as below."""
 
 
 class _AloneInstead(BaseException):

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 from ..errors import ErrorKind, UnobtainedAnswer
 from .lines import Interaction, same_content
 
-__all__ = ["Playback"]
+__all__ = ["Nowhere", "Playback"]
 
 Result = TypeVar("Result")
 
@@ -107,3 +107,15 @@ class _AlreadyParsed:
     @staticmethod
     def deserialize(document: dict[str, Any]) -> dict[str, Any]:
         return document
+
+
+class Nowhere:
+    """A vcrpy persister: what arrives is kept by the capture, as it arrives."""
+
+    def load_cassette(self, cassette_path: str, serializer: object) -> tuple[list[Any], list[Any]]:
+        from vcr.persisters.filesystem import CassetteNotFoundError
+
+        raise CassetteNotFoundError
+
+    def save_cassette(self, cassette_path: str, cassette_dict: object, serializer: object) -> None:
+        """Nothing is left to save."""

@@ -7,17 +7,18 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ..errors import ErrorKind, InputError, UnobtainedAnswer
 from ..registry.model import Tier
 from .calls import Call
-from .capture import Attempt, Capture
+from .capture import Attempt, Capture, NotSent
 from .client import create_message, endpoint_host, live_client, unknown_argument
 from .credentials import CredentialScan
 from .endpoints import Endpoint, Job
 from .faults import Fault, FaultKind, fault_of, malformed
 from .lines import Interaction
+from .playback import Nowhere
 
 if TYPE_CHECKING:
     import anthropic
@@ -85,7 +86,7 @@ class Recorder:
         self._scan = scan
         self._concurrency = concurrency
         self._timeout = timeout
-        self._capture = Capture(alone=concurrency == 1)
+        self._capture = Capture(scan, alone=concurrency == 1)
         self._changed = threading.Condition()
         self._events: queue.SimpleQueue[Event] = queue.SimpleQueue()
         self._endpoints: list[Endpoint] = []
@@ -111,7 +112,7 @@ class Recorder:
         )
         faults: dict[str, UnobtainedAnswer] = {}
         interrupted = False
-        with recorder.use_cassette("recording", persister=_Nowhere()):
+        with recorder.use_cassette("recording", persister=Nowhere()):
             threads = [threading.Thread(target=self._work, daemon=True) for _ in range(min(self._concurrency, total))]
             try:
                 for thread in threads:
@@ -217,6 +218,8 @@ class Recorder:
                     call.own.run()
                 else:
                     fault = malformed(create_message(self._clients[tier.name], tier.model, call.arguments))
+        except NotSent:
+            fault = attempt.fault()
         except BaseException as error:  # a function of the team's may also call sys.exit()
             fault = fault_of(error)
         if self._capture.unsure(attempt):
@@ -228,8 +231,7 @@ class Recorder:
     def _secret(self, attempt: Attempt) -> Fault | None:
         for interaction in attempt.interactions():
             wire = interaction.to_wire()
-            if attempt.call.own is None:  # its arguments were looked at before they were sent
-                del wire["request"]["body"]
+            del wire["request"]["body"]  # it was looked at before it was sent
             secret = self._scan.find_in(wire)
             if secret is not None:
                 place, kind = secret
@@ -266,15 +268,3 @@ class Recorder:
                 told = f"not called: {endpoint.name} answers every call so: {detail}"
                 self._events.put(Event(EventKind.FAILED, other.call, other.tier, told, (), limit))
             self._changed.notify_all()
-
-
-class _Nowhere:
-    """A vcrpy persister: what arrives is kept by the capture, as it arrives."""
-
-    def load_cassette(self, cassette_path: str, serializer: object) -> tuple[list[Any], list[Any]]:
-        from vcr.persisters.filesystem import CassetteNotFoundError
-
-        raise CassetteNotFoundError
-
-    def save_cassette(self, cassette_path: str, cassette_dict: object, serializer: object) -> None:
-        """Nothing is left to save."""

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ..cassettes.client import count_tokens, live_client
+from ..cassettes.credentials import CredentialScan
 from ..cassettes.index import Cassette, open_cassette
 from ..cassettes.journal import Journal, Leftover
 from ..cassettes.lock import RecordingLock
@@ -120,7 +121,12 @@ class RecordingRun:
             what = f"{cassette.label} cannot be read: {cassette.fault}"
             raise InputError(what, fix="restore the file from git, or move it away")
         others = [recordings.cassette(name, other.model) for other in self._project.registry.tiers if other != tier]
-        return TaskPlan(name, tier, calls, estimate(calls, cassette, others, _token_count(tier)))
+        return TaskPlan(
+            name,
+            tier,
+            calls,
+            estimate(calls, cassette, others, _token_count(tier, credential_scan(self._project.registry))),
+        )
 
     def _merge(self, leftovers: Iterable[Leftover]) -> None:
         for leftover in leftovers:
@@ -152,14 +158,14 @@ class RecordingRun:
         return {}
 
 
-def _token_count(tier: Tier) -> TokenCount:
+def _token_count(tier: Tier, scan: CredentialScan) -> TokenCount:
     """Asks the tier's endpoint once a request; where it cannot be asked, it is not asked again."""
     client: Any = None
     failed = False
 
     def counted(arguments: Mapping[str, Any]) -> int | None:
         nonlocal client, failed
-        if failed:
+        if failed or scan.find_in(dict(arguments)) is not None:  # a plan must not send what a recording does not
             return None
         try:
             client = client or live_client(tier, SECONDS_TO_COUNT)

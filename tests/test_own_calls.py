@@ -353,7 +353,7 @@ def test_a_function_calls_the_hosts_that_are_named_and_no_others(
     else:
         found = results(project)["message-001"]
         assert found["kind"] == "call"
-        assert found["detail"] == "its function called localhost, which `hosts` does not name"
+        assert found["detail"] == "not sent: its function asks localhost, which `hosts` does not name"
 
 
 @pytest.mark.parametrize("beside", ["prompt: prompts/classify.yaml", "request: {max_tokens: 8}"])

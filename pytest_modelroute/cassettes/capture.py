@@ -22,7 +22,7 @@ from .faults import Fault, FaultKind
 from .lines import Interaction, answer_digest
 from .redaction import ALLOWED_REQUEST_HEADERS, ALLOWED_RESPONSE_HEADERS, allowed
 
-__all__ = ["Attempt", "Capture"]
+__all__ = ["Attempt", "Capture", "NotSent"]
 
 
 @dataclass(slots=True)
@@ -45,7 +45,7 @@ class Attempt:
         """Why it gave nothing that can be kept, though it failed with no error."""
         if self.foreign:
             hosts = ", ".join(sorted(self.foreign))
-            return Fault(FaultKind.LOCAL, f"its function called {hosts}, which `hosts` does not name")
+            return Fault(FaultKind.LOCAL, f"not sent: its function asks {hosts}, which `hosts` does not name")
         if self.secret is not None:
             place, credential = self.secret
             return Fault(FaultKind.LOCAL, f"not sent: its request holds {credential} ({place})")

@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from enum import Enum
 from typing import TYPE_CHECKING
 
 from ..errors import ErrorKind, InputError, UnobtainedAnswer
@@ -37,7 +38,7 @@ class Batch:
     calls: tuple[Call, ...]
 
 
-class EventKind:
+class EventKind(Enum):
     ANSWERED = "answered"
     FAILED = "failed"
     RETRIED = "retried"
@@ -50,7 +51,7 @@ class Event:
     `error` says why there is no answer, where there is none.
     """
 
-    kind: str
+    kind: EventKind
     call: Call
     tier: str
     detail: str

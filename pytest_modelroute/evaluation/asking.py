@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import inspect
 import json
-from collections.abc import Awaitable, Callable, Container, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Container, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -17,6 +17,7 @@ from ..cassettes.replay import Query, Recordings, recorded_body
 from ..errors import ErrorKind, InputError, Place, UnobtainedAnswer
 from ..registry.model import OwnCall, Task, Tier
 from .answers import Answer, AnswerReader, Usage, usage_of
+from .costs import total_usage
 from .golden import GoldenCase
 from .importing import parameters_taken
 from .requests import RequestBuilder, canonical_key, wire_body
@@ -70,13 +71,13 @@ class PromptAsker:
     """Asks by a prompt: one call of messages.create a case."""
 
     def __init__(self, task: Task, requests: RequestBuilder, reader: AnswerReader, golden_label: str) -> None:
-        self.requests = requests
+        self._requests = requests
         self._task = task
         self._reader = reader
         self._golden_label = golden_label
 
     def key(self, case: GoldenCase, tier: Tier, sample: int = 0) -> str:
-        arguments = self.requests.arguments(case, tier)
+        arguments = self._requests.arguments(case, tier)
         try:
             return canonical_key(tier, arguments, sample)
         except ValueError as error:
@@ -85,7 +86,7 @@ class PromptAsker:
 
     def call(self, case: GoldenCase, tier: Tier, sample: int = 0) -> Call:
         key = self.key(case, tier, sample)
-        return Call(self._task.name, case.id, sample, key, self.requests.arguments(case, tier))
+        return Call(self._task.name, case.id, sample, key, self._requests.arguments(case, tier))
 
     def keys(self, case: GoldenCase, tier: Tier, sample: int, present: Container[str]) -> list[str]:
         return [self.key(case, tier, sample)]
@@ -96,7 +97,7 @@ class PromptAsker:
             case=trial.case.id,
             model=tier.model,
             key=trial.key,
-            wire=lambda: wire_body(tier, self.requests.arguments(trial.case, tier)),
+            wire=lambda: wire_body(tier, self._requests.arguments(trial.case, tier)),
             command=command,
             endpoint=tier.endpoint,
         )
@@ -104,7 +105,7 @@ class PromptAsker:
         if play is None:
             message = recorded_body(interaction)
         else:
-            message = play(interaction, tier, self.requests.arguments(trial.case, tier))
+            message = play(interaction, tier, self._requests.arguments(trial.case, tier))
         answer = self._reader.read(message)
         model = message.get("model")
         models = (model,) if isinstance(model, str) else ()
@@ -159,7 +160,7 @@ class OwnAsker:
         known = [latency for latency in latencies if latency is not None]
         return Obtained(
             answer=self._reader.read_value(_plain(value, self._call.reference)),
-            usage=_sum(usages),
+            usage=total_usage(usages),
             latency_ms=sum(known) if known and len(known) == len(latencies) else None,
             recordings=max(interaction.recordings for interaction in interactions),
             models=tuple(dict.fromkeys(body["model"] for body in bodies if isinstance(body.get("model"), str))),
@@ -196,8 +197,3 @@ def _body(interaction: Interaction) -> Mapping[str, Any] | None:
     except ValueError:
         return None
     return body if isinstance(body, dict) and "usage" in body else None
-
-
-def _sum(usages: Sequence[Usage | None]) -> Usage | None:
-    known = [usage for usage in usages if usage is not None]
-    return sum(known, Usage(0, 0)) if known and len(known) == len(usages) else None

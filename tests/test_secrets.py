@@ -45,7 +45,7 @@ def spoiled(body: dict[str, Any], number: int, text: str, **changes: Any) -> Rep
 def check_refused(project: Project, detail: str, case: str = "message-002") -> None:
     """That case is in error and says why; the others are recorded."""
     found = results(project)
-    assert (found[case]["outcome"], found[case]["kind"]) == ("error", "transport")
+    assert (found[case]["outcome"], found[case]["kind"]) == ("error", "missing")
     assert detail in found[case]["detail"]
     assert [name for name, result in found.items() if result["outcome"] == "error"] == [case]
     assert case not in {each.case for each in interactions(project)}

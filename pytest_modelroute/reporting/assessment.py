@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from ..errors import ErrorKind, InputError
+from ..errors import InputError
 from ..evaluation.asking import Play
 from ..evaluation.evaluate import CaseResult, Evaluation, Outcome
 from ..evaluation.project import Baseline, Project
@@ -14,9 +14,10 @@ from ..registry.base import Commit
 from ..registry.changes import TIER_CHANGES, Change, ChangeKind
 from ..registry.model import OwnCall, ScorerKind, Task, Tier
 from .commands import Invocation
+from .mending import sample_label, unanswered, way_out
 from .model import PairedReport, RunReport, TaskReport, TierChange
 from .pairing import distinct_counts, paired_report
-from .wording import reason, spread
+from .wording import counted, reason, spread
 
 __all__ = ["Assessment", "Comparison"]
 
@@ -71,9 +72,20 @@ class Assessment:
             self._reports[name] = self._judge(name)
         return self._reports[name]
 
-    def unjudged(self, name: str) -> TaskReport:
-        """The task's report without one: its gate did not run, or it has none."""
+    def unjudged(self, name: str, errors: Sequence[CaseResult] = ()) -> TaskReport:
+        """The task's report without one: its gate did not run, or it has none.
+
+        `errors` are the results in error of the cases that did run.
+        """
         task = self.project.registry.tasks[name]
+        if errors:
+            without = counted(len({error.case for error in errors}), "case")
+            reasons = (
+                self._not_run(name),
+                f"{without} without an answer that could be scored: the session fails",
+                *unanswered(errors, numbered=task.samples > 1),
+            )
+            return self._report(task, Verdict.NOT_EVALUATED, reasons, self._mending(task, errors), None)
         if task.gated or self._ungated_move(name):
             return self._report(task, Verdict.NOT_EVALUATED, (self._not_run(name),), None, None)
         missing = " and ".join(
@@ -93,14 +105,14 @@ class Assessment:
         """Whether a session that leaves this task's gate out fails: that of every strict task, so of each tried one."""
         return name in self.comparison.strict
 
-    def run_report(self, reports: Mapping[str, TaskReport]) -> RunReport:
-        """The whole run; tasks that are not in `reports` stand as not judged."""
+    def run_report(self, reports: Mapping[str, TaskReport], errors: Mapping[str, Sequence[CaseResult]]) -> RunReport:
+        """The whole run; tasks that are not in `reports` stand as not judged, with the `errors` of their cases."""
         registry = self.project.registry
         return RunReport(
             registry=str(registry.path),
             base=self.comparison.commit,
             changes=self.comparison.changes,
-            tasks=tuple(reports.get(name) or self.unjudged(name) for name in registry.tasks),
+            tasks=tuple(reports.get(name) or self.unjudged(name, errors.get(name, ())) for name in registry.tasks),
             warnings=(
                 *registry.warnings,
                 *self.comparison.warnings,
@@ -157,7 +169,7 @@ class Assessment:
             reasons.append(spread(distinct.samples))
         if decision.verdict is Verdict.ERROR:
             first = next(result for result in results if result.outcome is Outcome.ERROR)
-            reasons.append(f"first: {first.case}: {first.detail}")
+            reasons.append(f"first: {sample_label(first, numbered=task.samples > 1)}: {first.detail}")
         return self._report(
             task, decision.verdict, tuple(reasons), self._way_out(task, decision, change, results), results, distinct
         )
@@ -178,7 +190,7 @@ class Assessment:
         if decision.verdict is Verdict.PASS:
             return None
         if decision.verdict is Verdict.ERROR:
-            return self._mending(task, results)
+            return self._mending(task, [result for result in results if result.outcome is Outcome.ERROR])
         if change is not None and (task.name in self.comparison.tried or change.kind is not ChangeKind.UPGRADE):
             return self._taking_back(task, change)
         if decision.verdict is Verdict.INCONCLUSIVE:
@@ -191,15 +203,13 @@ class Assessment:
         tried = self.comparison.tried.get(task.name)
         return change.undoing if tried is None else f"keep `tier: {tried}` at {task.tier_place}"
 
-    def _mending(self, task: Task, results: tuple[CaseResult, ...]) -> str:
+    def _mending(self, task: Task, errors: Sequence[CaseResult]) -> str:
         """What gives the cases in error an answer."""
         tier = self.project.registry.tier(task.tier)
-        if {result.kind for result in results if result.outcome is Outcome.ERROR} == {ErrorKind.SCORER}:
-            return f"mend the scorer or the schema of {task.name} ({task.score.place})"
         cassette = self.project.recordings.cassette(task.name, tier.model)
-        if cassette.fault:
-            return f"restore {cassette.label} from git, or delete it and record"
-        return self.record_command(task.name, tier)
+        unreadable = cassette.label if cassette.fault else None
+        material = self.project.materials[task.name]
+        return way_out(material, errors, unreadable, self.record_command(task.name, tier))
 
     def _dearer(self, task: Task) -> Tier | None:
         registry = self.project.registry

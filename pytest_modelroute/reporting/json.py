@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ from ..registry.model import GatePolicy, Price, Rule
 from ..writing import write_atomically
 from .model import PairedReport, RunReport, TaskReport, TierChange
 
-__all__ = ["report_to_wire", "task_from_wire", "task_to_wire", "write_json"]
+__all__ = ["errors_from_wire", "errors_to_wire", "report_to_wire", "task_from_wire", "task_to_wire", "write_json"]
 
 FORMAT = 1
 CONFIDENCE = 0.95
@@ -146,6 +147,16 @@ def _result_to_wire(result: CaseResult) -> dict[str, Any]:
             else None
         ),
     }
+
+
+def errors_to_wire(errors: Sequence[CaseResult]) -> list[dict[str, Any]]:
+    """Results in error as they are sent to another process, with more than the report tells of them."""
+    return [{**_result_to_wire(error), "lasting": error.lasting} for error in errors]
+
+
+def errors_from_wire(wire: Sequence[Mapping[str, Any]]) -> list[CaseResult]:
+    """Read what `errors_to_wire` wrote."""
+    return [dataclasses.replace(_result_from_wire(each), lasting=each["lasting"]) for each in wire]
 
 
 def task_from_wire(wire: Mapping[str, Any]) -> TaskReport:

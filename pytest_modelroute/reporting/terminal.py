@@ -53,7 +53,7 @@ def render(report: RunReport, width: int, verbosity: int) -> Iterator[Line]:
 
 
 def _noteworthy(task: TaskReport) -> bool:
-    left_out = task.strict and task.verdict is Verdict.NOT_EVALUATED
+    left_out = task.verdict is Verdict.NOT_EVALUATED and (task.strict or task.way_out is not None)
     return left_out or task.fails_build or task.verdict is Verdict.INCONCLUSIVE
 
 

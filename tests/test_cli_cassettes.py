@@ -220,6 +220,11 @@ def test_broken_input_is_told_as_pytest_tells_it(project: Project, command: tupl
     assert "did you mean 'large'?" in broken
 
 
+def test_what_was_typed_steers_no_terminal(project: Project) -> None:
+    told = refused(cassettes(project, "show", "classify", "\x1b[31mmessage-001"))
+    assert "has no case '\\x1b[31mmessage-001'\n  valid: did you mean 'message-001'" in told
+
+
 @pytest.mark.parametrize("command", ["list", "prune", "format"])
 def test_an_unknown_task_is_told_with_the_likeliest(project: Project, command: str) -> None:
     assert "unknown task 'clasify'\n  valid: did you mean 'classify'?" in refused(

@@ -2,38 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
 
-from ..errors import ErrorKind, InputError
+from ..errors import ErrorKind
 from ..evaluation.asking import Play
 from ..evaluation.evaluate import CaseResult, Evaluation, Outcome
-from ..evaluation.project import Baseline, Project
-from ..judgement.gate import Counts, Decision, Verdict, judge
-from ..registry.base import Commit
-from ..registry.changes import TIER_CHANGES, Change, ChangeKind
+from ..evaluation.project import Project
+from ..judgement.demands import Demand, demands
+from ..judgement.gate import Counts, Decision, Verdict, judge, worst_verdict
+from ..registry.changes import Change, ChangeKind
 from ..registry.model import OwnCall, ScorerKind, Task, Tier
 from .commands import Invocation
+from .comparison import Comparison, Evidence, Rivals
+from .family import Family
 from .model import PairedReport, RunReport, TaskReport, TierChange
-from .pairing import distinct_counts, paired_report
-from .wording import reason, spread
+from .pairing import distinct_counts
+from .wording import demand_reason, meeting, reason, regression_reason, spread
 
-__all__ = ["Assessment", "Comparison"]
-
-
-@dataclass(frozen=True)
-class Comparison:
-    """What the head is held against: a base, moves to try, or nothing.
-
-    `tried` maps a task to the tier that the registry itself assigns, where another one is tried.
-    """
-
-    commit: Commit | None
-    baseline: Baseline | None
-    changes: tuple[Change, ...]
-    strict: frozenset[str]
-    tried: Mapping[str, str]
-    warnings: tuple[str, ...] = ()
+__all__ = ["Assessment"]
 
 
 class Assessment:
@@ -45,7 +31,10 @@ class Assessment:
         self._invocation = invocation
         self._play = play
         self._reports: dict[str, TaskReport] = {}
-        self._warnings: list[str] = []
+        self._gathered: dict[str, Evidence] = {}
+        self._rivals = Rivals(project, comparison, self._evaluation, play)
+        gated = {name: task for name, task in project.registry.tasks.items() if name in project.materials}
+        self._family = Family(gated, comparison.strict, self._evidence, self._rivals)
         # Built now, so that a prompt that cannot be rendered is told before anything runs.
         self.evaluations = {
             name: self._evaluation(name, project.registry.tier(project.registry.tasks[name].tier))
@@ -104,7 +93,7 @@ class Assessment:
             warnings=(
                 *registry.warnings,
                 *self.comparison.warnings,
-                *self._warnings,
+                *self._rivals.warnings,
                 *(
                     f"{task.task}: {task.tier} asks for {task.model}, and {', '.join(task.other_models)} answered"
                     for task in reports.values()
@@ -128,39 +117,76 @@ class Assessment:
         moved = any(change.task == name and change.kind in worse for change in self.comparison.changes)
         return moved and not self.project.registry.tasks[name].gated
 
-    def _tier_change(self, name: str) -> Change | None:
-        """The task's move: one that is tried counts before one that the base shows."""
-        moves = [change for change in self.comparison.changes if change.task == name and change.kind in TIER_CHANGES]
-        return moves[-1] if moves else None
-
     def _judge(self, name: str) -> TaskReport:
         task = self.project.registry.tasks[name]
-        change = self._tier_change(name)
+        change = self.comparison.tier_change(name)
         if name not in self.evaluations:
             assert change is not None
             swapped = f"{task.tier} swapped" if change.kind is ChangeKind.MODEL_SWAP else "moved"
             untold = "no golden dataset with a prompt tells whether it works"
             what = f"{swapped} from {change.old} to {change.new}, and {untold}"
-            way_out = f"{self._taking_back(task, change)}, or add `golden:` and `prompt:`"
-            return self._report(task, Verdict.FAIL, (what,), way_out, ())
-        evaluation = self.evaluations[name]
-        results = evaluation.results()
-        distinct = distinct_counts(evaluation.keys, results)
-        decision = judge(distinct, task.gate, self._base_counts(name, evaluation, results))
+            undoing = f"{self._taking_back(task, change)}, or add `golden:` and `prompt:`"
+            return self._report(task, Verdict.FAIL, (what,), undoing, ())
+        evidence = self._evidence(name)
+        decision = judge(evidence.counts, task.gate, evidence.base_counts)
+        regression = self._rivals.regression(task, evidence.paired, evidence.counts.cases)
+        wanting = self._demands(task, change)
+        verdict = worst_verdict(
+            decision.verdict, *(regression[:1] if regression else ()), *(Verdict.FAIL for _ in wanting)
+        )
         reasons = [reason(finding) for finding in decision.findings]
-        cases = len(evaluation.keys)
+        if regression is not None:
+            reasons.append(regression_reason(regression[1], self._rivals.name(task)))
+        reasons += [demand_reason(demand) for demand in wanting]
+        held_back = self._family.holds_back(name) if verdict is Verdict.PASS else None
+        if held_back is not None:
+            verdict = Verdict.INCONCLUSIVE
+            reasons.append(held_back)
+        reasons += self._asides(evidence, decision.verdict)
+        way_out = self._way_out(task, verdict, decision, change, evidence.results)
+        if decision.verdict is not Verdict.ERROR and verdict is Verdict.ERROR:
+            way_out = self._rivals.way_to_answers(task, self.record_command)
+        elif (
+            change is not None
+            and wanting
+            and worst_verdict(decision.verdict, *(regression[:1] if regression else ())) is Verdict.PASS
+        ):
+            way_out = f"{way_out}, or {meeting(wanting, change)}"
+        return self._report(task, verdict, tuple(reasons), way_out, evidence.results, evidence.counts, evidence.paired)
+
+    def _demands(self, task: Task, change: Change | None) -> tuple[Demand, ...]:
+        """What a downgrade lacks by the task's traits; one that is only tried needs no acknowledgement yet."""
+        if change is None or change.kind is not ChangeKind.DOWNGRADE:
+            return ()
+        tried = task.name in self.comparison.tried
+        return demands(self.project.registry, task, tried or change.acknowledged is not None)
+
+    def _asides(self, evidence: Evidence, verdict: Verdict) -> Iterator[str]:
+        """What else belongs to the counts: repeated requests, spread of samples, the first error."""
+        cases, distinct = len(evidence.keys), evidence.counts
         if distinct.cases < cases:
             repeated = cases - distinct.cases
             verbs = "repeats another's request and counts" if repeated == 1 else "repeat another's request and count"
-            reasons.append(f"{repeated} of {cases} cases {verbs} once")
-        if distinct.samples is not None and decision.verdict is not Verdict.ERROR:
-            reasons.append(spread(distinct.samples))
-        if decision.verdict is Verdict.ERROR:
-            first = next(result for result in results if result.outcome is Outcome.ERROR)
-            reasons.append(f"first: {first.case}: {first.detail}")
-        return self._report(
-            task, decision.verdict, tuple(reasons), self._way_out(task, decision, change, results), results, distinct
-        )
+            yield f"{repeated} of {cases} cases {verbs} once"
+        if distinct.samples is not None and verdict is not Verdict.ERROR:
+            yield spread(distinct.samples)
+        if verdict is Verdict.ERROR:
+            first = next(result for result in evidence.results if result.outcome is Outcome.ERROR)
+            yield f"first: {first.case}: {first.detail}"
+
+    def _evidence(self, name: str) -> Evidence:
+        """What a task is judged by, gathered once: with a correction, the gates of other tasks ask for it too."""
+        if name not in self._gathered:
+            evaluation = self.evaluations[name]
+            results = evaluation.results()
+            self._gathered[name] = Evidence(
+                keys=tuple(evaluation.keys),
+                results=results,
+                counts=distinct_counts(evaluation.keys, results),
+                base_counts=self._base_counts(name, evaluation, results),
+                paired=self._rivals.paired(evaluation.material.task, evaluation.keys, results),
+            )
+        return self._gathered[name]
 
     def _base_counts(self, name: str, evaluation: Evaluation, results: tuple[CaseResult, ...]) -> Counts | None:
         """The outcomes on the cases that the base has too, where the task's assignment changes against it."""
@@ -173,17 +199,17 @@ class Assessment:
         return distinct_counts(keys, [result for result in results if result.case in shared])
 
     def _way_out(
-        self, task: Task, decision: Decision, change: Change | None, results: tuple[CaseResult, ...]
+        self, task: Task, verdict: Verdict, decision: Decision, change: Change | None, results: tuple[CaseResult, ...]
     ) -> str | None:
-        if decision.verdict is Verdict.PASS:
+        if verdict is Verdict.PASS:
             return None
         if decision.verdict is Verdict.ERROR:
             return self._mending(task, results)
         if change is not None and (task.name in self.comparison.tried or change.kind is not ChangeKind.UPGRADE):
             return self._taking_back(task, change)
-        if decision.verdict is Verdict.INCONCLUSIVE:
+        if verdict is Verdict.INCONCLUSIVE:
             return f"add golden cases to {task.golden}"
-        dearer = self._dearer(task)
+        dearer = self._rivals.dearer(task)
         return f"`tier: {dearer.name}` at {task.tier_place}, or a better prompt" if dearer else "a better prompt"
 
     def _taking_back(self, task: Task, change: Change) -> str:
@@ -201,12 +227,6 @@ class Assessment:
             return f"restore {cassette.label} from git, or delete it and record"
         return self.record_command(task.name, tier)
 
-    def _dearer(self, task: Task) -> Tier | None:
-        registry = self.project.registry
-        rank = registry.rank(task.tier)
-        assert rank is not None
-        return registry.tiers[rank + 1] if rank + 1 < len(registry.tiers) else None
-
     def _report(
         self,
         task: Task,
@@ -215,9 +235,10 @@ class Assessment:
         way_out: str | None,
         results: tuple[CaseResult, ...] | None,
         judged: Counts | None = None,
+        paired: PairedReport | None = None,
     ) -> TaskReport:
         tier = self.project.registry.tier(task.tier)
-        change = self._tier_change(task.name)
+        change = self.comparison.tier_change(task.name)
         material = self.project.materials.get(task.name)
         return TaskReport(
             task=task.name,
@@ -230,31 +251,8 @@ class Assessment:
             verdict=verdict,
             reasons=reasons,
             way_out=way_out,
-            paired=self._paired(task, results) if results else None,
+            paired=paired,
             price=tier.price,
             results=results,
             judged=judged,
         )
-
-    def _paired(self, task: Task, results: tuple[CaseResult, ...]) -> PairedReport | None:
-        """The comparison with what served the task before; without a base, with the next dearer tier."""
-        try:
-            evaluation = self._baseline_evaluation(task)
-        except InputError as error:  # the other side's prompt or request: this one is judged all the same
-            self._warnings.append(f"{task.name}: nothing to compare with: {error.what}")
-            return None
-        if evaluation is None or not evaluation.recorded():
-            return None
-        return paired_report(evaluation, self.evaluations[task.name].keys, results)
-
-    def _baseline_evaluation(self, task: Task) -> Evaluation | None:
-        registry, baseline = self.project.registry, self.comparison.baseline
-        if task.name in self.comparison.tried:
-            return self._evaluation(task.name, registry.tier(self.comparison.tried[task.name]))
-        if baseline is not None:
-            material = baseline.materials.get(task.name)
-            if material is not None:
-                tier = baseline.registry.tier(material.task.tier)
-                return Evaluation(material, tier, baseline.recordings, "", self._play)
-        dearer = self._dearer(task)
-        return self._evaluation(task.name, dearer) if dearer else None

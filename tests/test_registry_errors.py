@@ -10,7 +10,7 @@ from .trees import TIERS, load, load_error
 
 TASK = TIERS + "tasks:\n  intent:\n    tier: haiku\n"  # what follows stands in line 9
 NAME = "letters, digits, '_', '.' and '-'"
-KEYS_OF_A_TASK = "tier, golden, prompt, call, hosts, samples, request, output, score, gate"
+KEYS_OF_A_TASK = "tier, kind, traits, golden, prompt, call, hosts, samples, request, output, score, gate"
 KEYS_OF_A_TIER = "name, model, provider, price, base_url, api_key_env, concurrency, request"
 KINDS = "exact, fields, contains, regex, number, set_f1, python"
 
@@ -41,7 +41,17 @@ BROKEN = {
     "an unknown key of a gate": (
         TASK + "    gate:\n      max_eror: 0.1\n",
         "10: tasks.intent.gate: unknown key 'max_eror'\n  valid: did you mean 'max_error'? "
-        "one of max_error, rule, min_cases",
+        "one of max_error, rule, min_cases, max_regression, correction",
+    ),
+    "a correction of what is no test": (
+        TASK + "    gate: {correction: holm}\n",
+        "9: tasks.intent.gate: 'correction: holm' corrects a test, and 'rule: observed' is none\n"
+        "  valid: rule: certified",
+    ),
+    "some of the traits without a kind": (
+        TASK + "    traits: {output: long}\n",
+        "9: the trait 'failure' is missing, and no kind fills it in\n"
+        "  valid: traits: {output: short|long, failure: cheap|costly, reasoning: single|multi}, or a kind beside it",
     ),
     "the first of several faults": (
         TASK + "    goldn: x\n    gate: {max_error: 2}\n",

@@ -9,12 +9,14 @@ from typing import Any, TypeVar
 
 from .. import strict_json
 from ..errors import InputError, Place, did_you_mean
+from .catalogue import TaskKind, read_traits
 from .checking import check_shape
 from .document import LARGEST_DOCUMENT, Document, parse_yaml
 from .files import Files, inside
 from .model import (
     Acknowledgement,
     AnswerSource,
+    Correction,
     Fences,
     GatePolicy,
     OutputFormat,
@@ -40,7 +42,7 @@ DEFAULTS: Mapping[str, Mapping[str, Any]] = {
     "request": {},
     "output": {"format": "text", "from": "text", "fenced": "reject"},
     "score": {"kind": "exact"},
-    "gate": {"max_error": 0.08, "rule": "observed", "min_cases": 100},
+    "gate": {"max_error": 0.08, "rule": "observed", "min_cases": 100, "correction": "none"},
 }
 
 
@@ -100,6 +102,7 @@ class _Loader:
         output = self._inherited(raw, "output")
         score = self._inherited(raw, "score")
         gate = self._inherited(raw, "gate")
+        kind = TaskKind(raw["kind"]) if "kind" in raw else None
         golden = self._inside(raw["golden"], *here, "golden") if "golden" in raw else None
         if golden is not None:
             self._load(golden, lambda path: self._files.open(path).close(), *here, "golden")
@@ -117,9 +120,11 @@ class _Loader:
                 {key: value for key, value in score.items() if key != "kind"},
                 self._document.place(*here, "score"),
             ),
-            gate=GatePolicy(gate["max_error"], Rule(gate["rule"]), gate["min_cases"]),
+            gate=self._gate(gate, name),
             place=self._document.place(*here),
             tier_place=self._document.place(*here, "tier"),
+            kind=kind,
+            traits=read_traits(kind, raw.get("traits", {}), self._document.place(*here, "traits")),
         )
 
     def _inherited(self, raw: Mapping[str, Any], part: str) -> dict[str, Any]:
@@ -130,6 +135,19 @@ class _Loader:
         if kind is not None and own.get(kind, default[kind]) != default[kind]:
             return merged(DEFAULTS[part], own)
         return merged(default, own)
+
+    def _gate(self, raw: Mapping[str, Any], task: str) -> GatePolicy:
+        policy = GatePolicy(
+            max_error=raw["max_error"],
+            rule=Rule(raw["rule"]),
+            min_cases=raw["min_cases"],
+            max_regression=raw.get("max_regression"),
+            correction=Correction(raw["correction"]),
+        )
+        if policy.correction is Correction.HOLM and policy.rule is Rule.OBSERVED:
+            what = f"tasks.{task}.gate: 'correction: holm' corrects a test, and 'rule: observed' is none"
+            raise InputError(what, place=self._document.place("tasks", task, "gate"), valid="rule: certified")
+        return policy
 
     def _output(self, raw: Mapping[str, Any], task: str) -> OutputPolicy:
         place = self._document.place("tasks", task, "output")

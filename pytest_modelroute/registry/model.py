@@ -9,10 +9,12 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from ..errors import Place
+from .catalogue import TaskKind, Traits
 
 __all__ = [
     "Acknowledgement",
     "AnswerSource",
+    "Correction",
     "Fences",
     "GatePolicy",
     "OutputFormat",
@@ -64,6 +66,11 @@ class ScorerKind(Enum):
 class Rule(Enum):
     OBSERVED = "observed"
     CERTIFIED = "certified"
+
+
+class Correction(Enum):
+    NONE = "none"
+    HOLM = "holm"
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,11 +190,16 @@ class ScorePolicy:
 
 @dataclass(frozen=True, slots=True)
 class GatePolicy:
-    """When a task passes: at most `max_error` (a share) by `rule`, on at least `min_cases` cases."""
+    """When a task passes: at most `max_error` (a share) by `rule`, on at least `min_cases` cases.
+
+    `max_regression` is how much above that of what it replaces the error rate of a change may be (a share).
+    """
 
     max_error: float
     rule: Rule
     min_cases: int
+    max_regression: float | None = None
+    correction: Correction = Correction.NONE
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,6 +221,8 @@ class Task:
     gate: GatePolicy
     place: Place
     tier_place: Place
+    kind: TaskKind | None = None
+    traits: Traits | None = None
 
     @property
     def gated(self) -> bool:

@@ -3,38 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
-from ..errors import InputError
 from ..evaluation.asking import Play
-from ..evaluation.evaluate import CaseResult, Evaluation, Outcome
-from ..evaluation.project import Baseline, Project
-from ..judgement.gate import Counts, Decision, Verdict, judge
-from ..registry.base import Commit
-from ..registry.changes import TIER_CHANGES, Change, ChangeKind
+from ..evaluation.evaluate import CaseResult, Evaluation
+from ..evaluation.project import Project
+from ..judgement.gate import Counts, Verdict
+from ..registry.changes import ChangeKind
 from ..registry.model import OwnCall, ScorerKind, Task, Tier
 from .commands import Invocation
-from .mending import sample_label, unanswered, way_out
+from .comparison import Comparison, Rivals
+from .judging import Judge
+from .mending import unanswered
 from .model import PairedReport, RunReport, TaskReport, TierChange
-from .pairing import distinct_counts, paired_report
-from .wording import counted, reason, spread
+from .wording import counted
 
-__all__ = ["Assessment", "Comparison"]
-
-
-@dataclass(frozen=True)
-class Comparison:
-    """What the head is held against: a base, moves to try, or nothing.
-
-    `tried` maps a task to the tier that the registry itself assigns, where another one is tried.
-    """
-
-    commit: Commit | None
-    baseline: Baseline | None
-    changes: tuple[Change, ...]
-    strict: frozenset[str]
-    tried: Mapping[str, str]
-    warnings: tuple[str, ...] = ()
+__all__ = ["Assessment"]
 
 
 class Assessment:
@@ -46,12 +29,13 @@ class Assessment:
         self._invocation = invocation
         self._play = play
         self._reports: dict[str, TaskReport] = {}
-        self._warnings: list[str] = []
         # Built now, so that a prompt that cannot be rendered is told before anything runs.
         self.evaluations = {
             name: self._evaluation(name, project.registry.tier(project.registry.tasks[name].tier))
             for name in project.materials
         }
+        self._rivals = Rivals(project, comparison, self._evaluation, play)
+        self._judge = Judge(project, comparison, self.evaluations, self._rivals, self.record_command)
 
     def close(self) -> None:
         """Close the cassettes."""
@@ -69,7 +53,7 @@ class Assessment:
     def judged(self, name: str) -> TaskReport:
         """The task's report with its verdict."""
         if name not in self._reports:
-            self._reports[name] = self._judge(name)
+            self._reports[name] = self._judged(name)
         return self._reports[name]
 
     def unjudged(self, name: str, errors: Sequence[CaseResult] = ()) -> TaskReport:
@@ -85,7 +69,7 @@ class Assessment:
                 f"{without} without an answer that could be scored: the session fails",
                 *unanswered(errors, numbered=task.samples > 1),
             )
-            return self._report(task, Verdict.NOT_EVALUATED, reasons, self._mending(task, errors), None)
+            return self._report(task, Verdict.NOT_EVALUATED, reasons, self._judge.mending(task, errors), None)
         if task.gated or self._ungated_move(name):
             return self._report(task, Verdict.NOT_EVALUATED, (self._not_run(name),), None, None)
         missing = " and ".join(
@@ -116,7 +100,7 @@ class Assessment:
             warnings=(
                 *registry.warnings,
                 *self.comparison.warnings,
-                *self._warnings,
+                *self._rivals.warnings,
                 *(
                     f"{task.task}: {task.tier} asks for {task.model}, and {', '.join(task.other_models)} answered"
                     for task in reports.values()
@@ -140,82 +124,27 @@ class Assessment:
         moved = any(change.task == name and change.kind in worse for change in self.comparison.changes)
         return moved and not self.project.registry.tasks[name].gated
 
-    def _tier_change(self, name: str) -> Change | None:
-        """The task's move: one that is tried counts before one that the base shows."""
-        moves = [change for change in self.comparison.changes if change.task == name and change.kind in TIER_CHANGES]
-        return moves[-1] if moves else None
-
-    def _judge(self, name: str) -> TaskReport:
+    def _judged(self, name: str) -> TaskReport:
         task = self.project.registry.tasks[name]
-        change = self._tier_change(name)
+        change = self.comparison.tier_change(name)
         if name not in self.evaluations:
             assert change is not None
             swapped = f"{task.tier} swapped" if change.kind is ChangeKind.MODEL_SWAP else "moved"
             untold = "no golden dataset with a prompt tells whether it works"
             what = f"{swapped} from {change.old} to {change.new}, and {untold}"
-            way_out = f"{self._taking_back(task, change)}, or add `golden:` and `prompt:`"
-            return self._report(task, Verdict.FAIL, (what,), way_out, ())
-        evaluation = self.evaluations[name]
-        results = evaluation.results()
-        distinct = distinct_counts(evaluation.keys, results)
-        decision = judge(distinct, task.gate, self._base_counts(name, evaluation, results))
-        reasons = [reason(finding) for finding in decision.findings]
-        cases = len(evaluation.keys)
-        if distinct.cases < cases:
-            repeated = cases - distinct.cases
-            verbs = "repeats another's request and counts" if repeated == 1 else "repeat another's request and count"
-            reasons.append(f"{repeated} of {cases} cases {verbs} once")
-        if distinct.samples is not None and decision.verdict is not Verdict.ERROR:
-            reasons.append(spread(distinct.samples))
-        if decision.verdict is Verdict.ERROR:
-            first = next(result for result in results if result.outcome is Outcome.ERROR)
-            reasons.append(f"first: {sample_label(first, numbered=task.samples > 1)}: {first.detail}")
+            undoing = f"{self._judge.taking_back(task, change)}, or add `golden:` and `prompt:`"
+            return self._report(task, Verdict.FAIL, (what,), undoing, ())
+        opinion = self._judge.judged(task)
+        evidence = self._judge.evidence(name)
         return self._report(
-            task, decision.verdict, tuple(reasons), self._way_out(task, decision, change, results), results, distinct
+            task,
+            opinion.verdict,
+            opinion.reasons,
+            opinion.way_out,
+            evidence.results,
+            evidence.counts,
+            evidence.paired,
         )
-
-    def _base_counts(self, name: str, evaluation: Evaluation, results: tuple[CaseResult, ...]) -> Counts | None:
-        """The outcomes on the cases that the base has too, where the task's assignment changes against it."""
-        baseline = self.comparison.baseline
-        if baseline is None or name not in baseline.shared or name not in self.comparison.strict:
-            return None
-        shared = baseline.shared[name]
-        cases = evaluation.material.cases
-        keys = [key for key, case in zip(evaluation.keys, cases, strict=True) if case.id in shared]
-        return distinct_counts(keys, [result for result in results if result.case in shared])
-
-    def _way_out(
-        self, task: Task, decision: Decision, change: Change | None, results: tuple[CaseResult, ...]
-    ) -> str | None:
-        if decision.verdict is Verdict.PASS:
-            return None
-        if decision.verdict is Verdict.ERROR:
-            return self._mending(task, [result for result in results if result.outcome is Outcome.ERROR])
-        if change is not None and (task.name in self.comparison.tried or change.kind is not ChangeKind.UPGRADE):
-            return self._taking_back(task, change)
-        if decision.verdict is Verdict.INCONCLUSIVE:
-            return f"add golden cases to {task.golden}"
-        dearer = self._dearer(task)
-        return f"`tier: {dearer.name}` at {task.tier_place}, or a better prompt" if dearer else "a better prompt"
-
-    def _taking_back(self, task: Task, change: Change) -> str:
-        """The edit that undoes a change, or leaves out one that is only tried."""
-        tried = self.comparison.tried.get(task.name)
-        return change.undoing if tried is None else f"keep `tier: {tried}` at {task.tier_place}"
-
-    def _mending(self, task: Task, errors: Sequence[CaseResult]) -> str:
-        """What gives the cases in error an answer."""
-        tier = self.project.registry.tier(task.tier)
-        cassette = self.project.recordings.cassette(task.name, tier.model)
-        unreadable = cassette.label if cassette.fault else None
-        material = self.project.materials[task.name]
-        return way_out(material, errors, unreadable, self.record_command(task.name, tier))
-
-    def _dearer(self, task: Task) -> Tier | None:
-        registry = self.project.registry
-        rank = registry.rank(task.tier)
-        assert rank is not None
-        return registry.tiers[rank + 1] if rank + 1 < len(registry.tiers) else None
 
     def _report(
         self,
@@ -225,9 +154,10 @@ class Assessment:
         way_out: str | None,
         results: tuple[CaseResult, ...] | None,
         judged: Counts | None = None,
+        paired: PairedReport | None = None,
     ) -> TaskReport:
         tier = self.project.registry.tier(task.tier)
-        change = self._tier_change(task.name)
+        change = self.comparison.tier_change(task.name)
         material = self.project.materials.get(task.name)
         return TaskReport(
             task=task.name,
@@ -240,31 +170,8 @@ class Assessment:
             verdict=verdict,
             reasons=reasons,
             way_out=way_out,
-            paired=self._paired(task, results) if results else None,
+            paired=paired,
             price=tier.price,
             results=results,
             judged=judged,
         )
-
-    def _paired(self, task: Task, results: tuple[CaseResult, ...]) -> PairedReport | None:
-        """The comparison with what served the task before; without a base, with the next dearer tier."""
-        try:
-            evaluation = self._baseline_evaluation(task)
-        except InputError as error:  # the other side's prompt or request: this one is judged all the same
-            self._warnings.append(f"{task.name}: nothing to compare with: {error.what}")
-            return None
-        if evaluation is None or not evaluation.recorded():
-            return None
-        return paired_report(evaluation, self.evaluations[task.name].keys, results)
-
-    def _baseline_evaluation(self, task: Task) -> Evaluation | None:
-        registry, baseline = self.project.registry, self.comparison.baseline
-        if task.name in self.comparison.tried:
-            return self._evaluation(task.name, registry.tier(self.comparison.tried[task.name]))
-        if baseline is not None:
-            material = baseline.materials.get(task.name)
-            if material is not None:
-                tier = baseline.registry.tier(material.task.tier)
-                return Evaluation(material, tier, baseline.recordings, "", self._play)
-        dearer = self._dearer(task)
-        return self._evaluation(task.name, dearer) if dearer else None

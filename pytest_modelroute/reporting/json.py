@@ -14,8 +14,9 @@ from ..evaluation.evaluate import CaseResult, Outcome
 from ..evaluation.golden import ABSENT
 from ..judgement.clusters import Samples
 from ..judgement.gate import Counts, Verdict
+from ..judgement.paired import mcnemar_p
 from ..registry.changes import Change
-from ..registry.model import GatePolicy, Price, Rule
+from ..registry.model import Correction, GatePolicy, Price, Rule
 from ..writing import write_atomically
 from .model import PairedReport, RunReport, TaskReport, TierChange
 
@@ -80,6 +81,8 @@ def task_to_wire(task: TaskReport) -> dict[str, Any]:
         "threshold": task.policy.max_error,
         "rule": task.policy.rule.value,
         "min_cases": task.policy.min_cases,
+        "max_regression": task.policy.max_regression,
+        "correction": task.policy.correction.value,
         "verdict": task.verdict.value,
         "reasons": list(task.reasons),
         "way_out": task.way_out,
@@ -124,6 +127,8 @@ def _paired_to_wire(paired: PairedReport) -> dict[str, Any]:
         "difference": paired.discordance.difference,
         "lower": lower,
         "upper": upper,
+        "mcnemar_p": mcnemar_p(paired.discordance),
+        "unanswered": paired.unanswered,
         "usd_per_1000_calls": paired.usd_per_1000_calls,
     }
 
@@ -169,7 +174,13 @@ def task_from_wire(wire: Mapping[str, Any]) -> TaskReport:
         change=TierChange(change["kind"], change["from"], change["to"]) if change else None,
         strict=wire["strict"],
         cases=wire["cases"],
-        policy=GatePolicy(wire["threshold"], Rule(wire["rule"]), wire["min_cases"]),
+        policy=GatePolicy(
+            wire["threshold"],
+            Rule(wire["rule"]),
+            wire["min_cases"],
+            wire["max_regression"],
+            Correction(wire["correction"]),
+        ),
         verdict=Verdict(wire["verdict"]),
         reasons=tuple(wire["reasons"]),
         way_out=wire["way_out"],
@@ -181,6 +192,7 @@ def task_from_wire(wire: Mapping[str, Any]) -> TaskReport:
                 tuple(paired["broke"]),
                 tuple(paired["fixed"]),
                 paired["usd_per_1000_calls"],
+                paired["unanswered"],
             )
             if paired
             else None

@@ -31,7 +31,10 @@ class TierChange:
 
 @dataclass(frozen=True, slots=True)
 class PairedReport:
-    """The baseline tier on the cases that both tiers answered; `broke` and `fixed` are case ids, never netted."""
+    """The baseline tier on the cases that both tiers answered; `broke` and `fixed` are case ids, never netted.
+
+    `unanswered` are cases without an answer of the baseline.
+    """
 
     tier: str
     cases: int
@@ -39,6 +42,7 @@ class PairedReport:
     broke: tuple[str, ...]
     fixed: tuple[str, ...]
     usd_per_1000_calls: float | None
+    unanswered: int = 0
 
     @property
     def discordance(self) -> Discordance:

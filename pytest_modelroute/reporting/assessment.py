@@ -8,8 +8,9 @@ from ..evaluation.asking import Play
 from ..evaluation.evaluate import CaseResult, Evaluation
 from ..evaluation.project import Project
 from ..judgement.gate import Counts, Verdict
+from ..registry.asked import OwnCall
 from ..registry.changes import ChangeKind
-from ..registry.model import OwnCall, ScorerKind, Task, Tier
+from ..registry.model import ScorerKind, Task, Tier
 from .commands import Invocation
 from .comparison import Comparison, Rivals
 from .judging import Judge

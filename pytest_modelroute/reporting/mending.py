@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from ..errors import ErrorKind
 from ..evaluation.evaluate import CaseResult, TaskMaterial
-from ..registry.model import OwnCall, PromptTemplate
+from ..registry.asked import OwnCall, PromptTemplate
 
 __all__ = ["sample_label", "unanswered", "way_out", "why"]
 

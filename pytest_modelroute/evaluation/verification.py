@@ -6,13 +6,14 @@ import errno
 import io
 import random
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
 from typing import BinaryIO
 
+from ..cassettes.events import Listener
 from ..cassettes.lines import Interaction, cassette_text
-from ..cassettes.recorder import Batch, Event, Recorder
+from ..cassettes.recorder import Batch, Recorder
 from ..cassettes.redaction import credential_scan
 from ..cassettes.replay import Recordings, cassette_path
 from ..registry.model import Tier
@@ -30,6 +31,7 @@ class Verified:
     """One case twice: as recorded, and as answered now. `now` is in error where no answer came."""
 
     task: str
+    tier: str
     before: CaseResult
     now: CaseResult
 
@@ -75,13 +77,12 @@ class Verification:
         return [self._plan(name, chosen) for name, chosen in by_task.items()]
 
     def verify(
-        self,
-        plans: Sequence[TaskPlan],
-        concurrency: int,
-        timeout: float,
-        on_event: Callable[[Event | None], str | None],
-    ) -> list[Verified]:
-        """Call them, and score what comes as the recordings are scored. Nothing is written."""
+        self, plans: Sequence[TaskPlan], concurrency: int, timeout: float, listener: Listener
+    ) -> tuple[list[Verified], str | None]:
+        """Call them, and score what comes as the recordings are scored; beside it why that was stopped, where it was.
+
+        Nothing is written.
+        """
         arrived: dict[str, list[Interaction]] = {}
         lock = threading.Lock()
 
@@ -91,13 +92,17 @@ class Verification:
 
         recorder = Recorder(keep, credential_scan(self._project.registry), concurrency, timeout)
         batches = [Batch(plan.tier, tuple(planned.call for planned in plan.calls)) for plan in plans]
-        outcome = recorder.record(batches, on_event)
+        outcome = recorder.record(batches, listener)
         if outcome.interrupted:
             raise KeyboardInterrupt
         recordings = _in_memory(arrived)
         for key, fault in outcome.faults.items():
             recordings.failed(key, fault)
-        return [Verified(each.material.task.name, each.before, _again(each, recordings)) for each in self._chosen]
+        found = [
+            Verified(each.material.task.name, each.tier.name, each.before, _again(each, recordings))
+            for each in self._chosen
+        ]
+        return found, outcome.stopped
 
     def _plan(self, name: str, chosen: Sequence[_Chosen]) -> TaskPlan:
         tier = chosen[0].tier

@@ -13,9 +13,9 @@ from ..evaluation.golden import GoldenCase
 from ..evaluation.planning import TaskPlan
 from ..evaluation.recording import RecordingRun
 from ..reporting.assessment import Assessment
-from ..reporting.numbers import duration, usd
-from ..reporting.plan import plan_usd
+from ..reporting.progress import failures
 from ..reporting.tally import Tally
+from ..reporting.text import printable
 from ..reporting.wording import counted
 from .calling import LiveCalls, may_call, selected_cases
 from .settings import Settings
@@ -39,9 +39,10 @@ class Recording:
         if self._failed and session.exitstatus == pytest.ExitCode.OK:
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
+    @pytest.hookimpl(trylast=True)  # below the table and its cases, where they are seen
     def pytest_terminal_summary(self, terminalreporter: Any) -> None:
         for told in self._failed:
-            terminalreporter.write_line(f"modelroute: {told}", red=True)
+            terminalreporter.write_line(f"modelroute: {printable(told)}", red=True)
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtestloop(self, session: pytest.Session) -> Generator[None, object, object]:
@@ -69,8 +70,8 @@ class Recording:
             if not plans:
                 return
             tally = Tally(plans)
-            with calls.watched(tally) as on_event, calls.quiet():
-                outcome = self._run.record(plans, self._settings.concurrency, self._settings.timeout, on_event)
+            with calls.watched(tally) as listener, calls.quiet():
+                outcome = self._run.record(plans, self._settings.concurrency, self._settings.timeout, listener)
         self._tell_outcome(calls, tally, outcome)
         if outcome.interrupted:
             raise KeyboardInterrupt
@@ -81,16 +82,13 @@ class Recording:
             calls.write(
                 f"recorded {told}: {of_plan.answered} of {of_plan.total}"
                 + f", {of_plan.failed} failed" * bool(of_plan.failed)
-                + f", {of_plan.retries} retries, down to {of_plan.lowest_limit} calls at once" * bool(of_plan.retries)
+                + f", {counted(of_plan.retries, 'retry', 'retries')}" * bool(of_plan.retries)
+                + f", down to {counted(of_plan.lowest_limit, 'call')} at once" * bool(of_plan.retries)
             )
             self._tell_models(calls, of_plan.plan, tally)
             if of_plan.failed:
-                self._failed.append(f"{told}: {of_plan.failed} of {of_plan.total} calls gave no answer")
-        estimated = plan_usd(tally.plans)
-        planned = f", planned {usd(estimated)}" if estimated is not None else ""
-        calls.write(
-            f"{counted(tally.answered, 'answer')} for {usd(tally.usd)} USD{planned}, in {duration(tally.elapsed)}"
-        )
+                self._failed.append(f"{told}: {failures(of_plan)}")
+        calls.tell_spent(tally)
         if outcome.stopped is not None:
             self._failed.append(f"recording stopped: {outcome.stopped}")
             again = "what arrived is kept: give the same command again to record the rest"

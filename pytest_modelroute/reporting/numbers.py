@@ -5,7 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 from itertools import count
 
-__all__ = ["duration", "interval", "percent", "points", "usd"]
+__all__ = ["chance", "duration", "interval", "percent", "points", "usd"]
 
 
 def percent(share: float, limit: float | None = None) -> str:
@@ -31,6 +31,17 @@ def interval(bounds: tuple[float, float], limit: float) -> str:
     """`2.2-9.6 %`."""
     lower, upper = (percent(bound, limit) for bound in bounds)
     return f"{lower.removesuffix(' %')}-{upper}"
+
+
+def chance(share: float) -> str:
+    """A probability in % without the sign, in two digits: `.2`, `1.5`, `36`; 0 and 100 only where exact, else `<.1`."""
+    if share in (0.0, 1.0):
+        return f"{share * 100:.0f}"
+    percents = share * 100
+    if not 9.95 <= percents < 99.5:
+        text = f"{percents:.1f}"
+        return {"0.0": "<.1", "100.0": ">99.9"}.get(text, text.removeprefix("0"))
+    return f"{percents:.0f}"
 
 
 def points(difference: float) -> str:

@@ -95,13 +95,15 @@ def by_scipy(policy: GatePolicy, cases: int) -> list[Verdict]:
     """The verdict at each number of wrong answers, by the definition of the rule."""
     wrong = np.arange(cases + 1)
     if policy.rule is Rule.OBSERVED:
-        passes = (wrong / cases <= policy.max_error) & (cases >= policy.min_cases)
-        fails = wrong / cases > policy.max_error
+        passing = (wrong / cases <= policy.max_error) & (cases >= policy.min_cases)
+        failing = wrong / cases > policy.max_error
     else:
-        passes = np.append(stats.beta.ppf(0.95, wrong[:-1] + 1, cases - wrong[:-1]), 1.0) <= policy.max_error
-        fails = np.append(0.0, stats.beta.ppf(0.05, wrong[1:], cases - wrong[1:] + 1)) > policy.max_error
-    pairs = zip(passes, fails, strict=True)
-    return [Verdict.PASS if good else Verdict.FAIL if bad else Verdict.INCONCLUSIVE for good, bad in pairs]
+        upper = stats.beta.ppf(0.95, wrong + 1, np.maximum(cases - wrong, 1e-9))
+        lower = stats.beta.ppf(0.05, np.maximum(wrong, 1e-9), cases - wrong + 1)
+        passing = np.where(wrong == cases, 1.0, upper) <= policy.max_error
+        failing = np.where(wrong == 0, 0.0, lower) > policy.max_error
+    order = (Verdict.INCONCLUSIVE, Verdict.PASS, Verdict.FAIL)
+    return [order[number] for number in (passing + 2 * failing).tolist()]
 
 
 @pytest.mark.parametrize("rule", Rule)
@@ -113,9 +115,9 @@ def test_chances_are_scipy_s_sums_over_its_verdicts(rule: Rule, threshold: float
     verdicts = by_scipy(policy, cases)
     order = (Verdict.PASS, Verdict.FAIL, Verdict.INCONCLUSIVE)
     for rate, chances in zip(rates, operation(policy, cases, rates).chances, strict=True):
-        probabilities = stats.binom.pmf(range(cases + 1), cases, rate)
+        probabilities = np.asarray(stats.binom.pmf(np.arange(cases + 1), cases, rate)).tolist()
         expected = [
-            float(sum(share for share, each in zip(probabilities, verdicts, strict=True) if each is verdict))
+            sum(share for share, each in zip(probabilities, verdicts, strict=True) if each is verdict)
             for verdict in order
         ]
         assert shares(chances) == pytest.approx(expected, rel=1e-9, abs=1e-12)

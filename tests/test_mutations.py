@@ -192,10 +192,15 @@ def test_what_the_golden_dataset_states_of_each_part(
             [("42 of 142, so 42.", 42), ("3", 3)],
             {"OTHER_VALUE": "3 of 142, so 3.", "SWAPPED": "3", "CUT_OFF": "4"},
         ),
+        (
+            "{kind: number, tolerance: 0.5}",
+            [("1,234.4 EUR, or 1 234", 1234), ("3 EUR", 3)],
+            {"OTHER_VALUE": "3 EUR, or 1 234", "SWAPPED": "3 EUR"},
+        ),
         ("{kind: regex}", [(REPLY, "order"), ("A parcel.", "parcel")], {"SWAPPED": "A parcel.", "CUT_OFF": "Your ord"}),
         (EXACT, [("refund", "refund"), ("cancel", "cancel")], {"OTHER_VALUE": "cancel", "CUT_OFF": "ref"}),
     ],
-    ids=["words", "labels", "numbers", "patterns", "labels alone"],
+    ids=["words", "labels", "numbers", "tolerance", "patterns", "labels alone"],
 )
 def test_texts(score: str, cases: list[tuple[Any, Any]], expected: dict[str, Any]) -> None:
     found = {each.mutation.name: each.answer for each in of_first(score, *cases)}

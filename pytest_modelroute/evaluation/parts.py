@@ -9,13 +9,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..registry.model import ScorePolicy, ScorerKind
-from .comparing import as_date, canonical, close, same
+from .comparing import as_date, canonical, close, numbers_in, same, with_numbers
 from .golden import ABSENT
 from .scorer import part_of
 
 __all__ = ["Allowance", "Part", "allowance", "differ", "parts"]
-
-_NUMBER = re.compile(r"(?<![\w.])-?\d+(?:\.\d+)?(?!\w)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,24 +169,33 @@ def _within(policy: ScorePolicy, output: Any, expected: Any, leaves: Mapping[str
     texts = {name: value for name, value in leaves.items() if isinstance(value, str)}
     if policy.kind is ScorerKind.CONTAINS and expected is not ABSENT:
         for word in _words(expected):
-            pattern = re.compile(re.escape(word), re.IGNORECASE)
-            holding = [name for name, text in texts.items() if pattern.search(text)]
+            holding = [name for name, text in texts.items() if word.casefold() in text.casefold()]
             if holding:
-                yield Part(holding[0], word, word, _substitution(output, holding, pattern))
+                yield Part(holding[0], word, word, _with_word(output, {name: texts[name] for name in holding}, word))
     elif _is_number(expected):
         for name, text in texts.items():
-            numbers = [each for each in _NUMBER.findall(text) if float(each) == expected]
-            if numbers:
-                pattern = re.compile(rf"(?<![\w.]){re.escape(numbers[0])}(?![\w]|\.\d)")
-                yield Part(name, expected, expected, _substitution(output, [name], pattern))
+            allowed = allowance(policy, name)
+            if any(close(each, expected, allowed.tolerance, allowed.relative_tolerance) for each in numbers_in(text)):
+                yield Part(name, expected, expected, _with_number(output, name, text, expected, allowed))
 
 
-def _substitution(output: Any, pointers: Sequence[str], pattern: re.Pattern[str]) -> Callable[[Any], Any]:
+def _with_word(output: Any, texts: Mapping[str, str], word: str) -> Callable[[Any], Any]:
+    pattern = re.compile(re.escape(word), re.IGNORECASE)
+
     def put(new: Any) -> Any:
         result = output
-        for pointer in pointers:
-            text = result if not pointer else part_of(result, pointer)
-            result = _replaced(result, pointer, pattern.sub(lambda _: str(new), text))
+        for name, text in texts.items():
+            result = _replaced(result, name, pattern.sub(lambda _: str(new), text))
         return result
+
+    return put
+
+
+def _with_number(output: Any, name: str, text: str, right: float, allowed: Allowance) -> Callable[[Any], Any]:
+    def put(new: Any) -> Any:
+        def other(number: float) -> str | None:
+            return str(new) if close(number, right, allowed.tolerance, allowed.relative_tolerance) else None
+
+        return _replaced(output, name, with_numbers(text, other))
 
     return put

@@ -22,6 +22,7 @@ Item = TypeVar("Item")
 
 MOST_LABELS = 20
 FAR = Allowance(relative_tolerance=0.1)
+SOME_VALUES = 50
 USES_OF_A_LABEL = 3  # on average: a value that comes back is a label, others are values of their case
 
 
@@ -124,10 +125,7 @@ def _of_part(part: Part, pool: Pool, case: str) -> Iterator[tuple[Mutation, Any]
         if isinstance(part.value, str):
             yield Mutation.TWO_LABELS, part.put(f"{part.value} or {label}")
     else:
-        values = pool.values.get(part.pointer, ())
-        value = _chosen(values, seed, wrong)
-        if value is None:  # a tolerance that spans all cases tells none of them from another
-            value = _chosen(values, seed, lambda each: differ(each, right, FAR) and differ(each, part.value, FAR))
+        value = _other_value(pool.values.get(part.pointer, ()), seed, wrong, lambda each: differ(each, right, FAR))
         if value is not None:
             yield Mutation.OTHER_VALUE, part.put(value)
         beside = _beside(part.value, allowed, 1 if zlib.crc32(seed.encode()) % 2 else -1)
@@ -135,6 +133,15 @@ def _of_part(part: Part, pool: Pool, case: str) -> Iterator[tuple[Mutation, Any]
             yield Mutation.OFF_BY_ONE, part.put(beside)
     if part.drop is not None:
         yield Mutation.DROPPED, part.drop()
+
+
+def _other_value(values: Sequence[Any], seed: str, wrong: Callable[[Any], bool], far: Callable[[Any], bool]) -> Any:
+    """A value that is not tolerated; a tolerance that spans most of those far off is no excuse for one of them."""
+    some = _from(values, seed)[:SOME_VALUES]
+    beyond, apart = (list(filter(test, some)) for test in (wrong, far))
+    if 2 * len(beyond) < len(apart):
+        return apart[0]
+    return beyond[0] if beyond else _chosen(values, seed, wrong)
 
 
 def _beside(value: Any, allowed: Allowance, step: int) -> Any:
@@ -190,5 +197,10 @@ def _distinct(values: Iterable[Item]) -> list[Item]:
 
 def _chosen(candidates: Sequence[Item], seed: str, fits: Callable[[Item], bool]) -> Item | None:
     """One that fits, the same one each time, and likely another one for another case; None where none does."""
+    return next(filter(fits, _from(candidates, seed)), None)
+
+
+def _from(candidates: Sequence[Item], seed: str) -> Sequence[Item]:
+    """All of them, beginning where the seed says."""
     start = zlib.crc32(seed.encode()) % len(candidates) if candidates else 0
-    return next(filter(fits, (*candidates[start:], *candidates[:start])), None)
+    return (*candidates[start:], *candidates[:start])

@@ -13,7 +13,7 @@ from .comparing import as_date, canonical, close, numbers_in, same, with_numbers
 from .golden import ABSENT
 from .scorer import part_of
 
-__all__ = ["Allowance", "Part", "allowance", "differ", "parts"]
+__all__ = ["Allowance", "Part", "allowance", "differ", "parts", "pointer_of"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +46,7 @@ def allowance(policy: ScorePolicy, pointer: str) -> Allowance:
     options: Mapping[str, Any] = policy.options
     fields = options.get("fields")
     if isinstance(fields, Mapping):
-        options = next((rule or {} for name, rule in fields.items() if _pointer(name) == pointer), {})
+        options = next((rule or {} for name, rule in fields.items() if pointer_of(name) == pointer), {})
     return Allowance(options.get("tolerance", 0.0), options.get("relative_tolerance", 0.0))
 
 
@@ -99,7 +99,8 @@ def _holder(value: Any, pointer: str) -> tuple[Any, str]:
     return (part_of(value, above) if above else value), name.replace("~1", "/").replace("~0", "~")
 
 
-def _pointer(name: str) -> str:
+def pointer_of(name: str) -> str:
+    """The JSON pointer that a scorer's `field` stands for: a key, or a pointer already."""
     return name if name.startswith("/") else "/" + name.replace("~", "~0").replace("/", "~1")
 
 
@@ -127,7 +128,7 @@ def _stated(policy: ScorePolicy, output: Any, expected: Any, leaves: Mapping[str
     if expected is ABSENT:
         return {}
     field = policy.options.get("field")
-    scored = leaves if field is None else {name: value for name, value in leaves.items() if name == _pointer(field)}
+    scored = leaves if field is None else {name: value for name, value in leaves.items() if name == pointer_of(field)}
     if policy.kind in (ScorerKind.CONTAINS, ScorerKind.REGEX):
         words = _words(expected)
         found = {name: _equal_word(value, words) for name, value in scored.items()}

@@ -7,7 +7,10 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 
 from .. import strict_json
+from ..evaluation.golden import ABSENT
 from ..evaluation.mutations import Mutation
+from ..evaluation.parts import pointer_of
+from ..evaluation.scorer import part_of, told
 from ..evaluation.selfcheck import MOST_MISSED, Noticed, Spoiled, TaskCheck
 from ..registry.model import OutputFormat, ScorerKind, Task
 from .cases import listed
@@ -100,21 +103,24 @@ def _examples(missed: Sequence[Spoiled]) -> list[Spoiled]:
 
 
 def _example(spoiled: Spoiled, hidden: Hide) -> str:
-    mutant = spoiled.mutant
-    text = mutant.answer if mutant.raw else strict_json.compact(mutant.answer)
-    where = f" in {_named(mutant.pointer)}" if mutant.pointer else ""
-    return printable(hidden(f"{spoiled.case.id}  {mutant.mutation.value}{where}: {text}"))
+    mutant, answer, expected = spoiled.mutant, spoiled.mutant.answer, spoiled.case.expected
+    where = ""
+    if mutant.pointer and not mutant.raw:
+        where, answer = f" in {_named(mutant.pointer)}", part_of(answer, mutant.pointer)
+        expected = part_of(expected, mutant.pointer) if isinstance(expected, dict) else expected
+    wanted = "" if expected is ABSENT else f", expected {told(expected)}"
+    return printable(hidden(f"{spoiled.case.id}  {mutant.mutation.value}{where}: {told(answer)}{wanted}"))
 
 
 def _suggestion(check: TaskCheck) -> str:
     task, score = check.task, check.task.score
     pointers = [pointer for pointer, (missed, _) in check.by_pointer.items() if missed and pointer]
     if score.kind is ScorerKind.FIELDS and pointers:
-        fields = score.options["fields"]
-        left_out = [_named(pointer) for pointer in pointers if not {pointer, pointer[1:]} & set(fields)]
-        if left_out:
-            return f"{listed('add to `fields`', left_out, WIDTH)} ({score.place})"
-        return f"compare these fields more strictly ({score.place})"
+        scored = {pointer_of(name) for name in score.options["fields"]}
+        left_out = [_named(pointer) for pointer in pointers if pointer not in scored]
+        lax = [_named(pointer) for pointer in pointers if pointer in scored]
+        ways = (("add to `fields`", left_out), ("compare more strictly", lax))
+        return f"{'; '.join(listed(way, names, WIDTH) for way, names in ways if names)} ({score.place})"
     way_out = {
         ScorerKind.CONTAINS: "compare the whole answer: `kind: exact`, or `kind: fields` with `format: json`",
         ScorerKind.REGEX: "match the whole text: `match: full`, with a pattern that allows nothing else",

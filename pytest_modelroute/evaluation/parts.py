@@ -11,9 +11,10 @@ from typing import Any
 from ..registry.model import ScorePolicy, ScorerKind
 from .comparing import as_date, canonical, close, numbers_in, same, with_numbers
 from .golden import ABSENT
-from .scorer import part_of
+from .scorer import part_of, pointer_of
+from .templates import pointer_part
 
-__all__ = ["Allowance", "Part", "allowance", "differ", "parts", "pointer_of"]
+__all__ = ["Allowance", "Part", "allowance", "differ", "parts"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,15 +100,10 @@ def _holder(value: Any, pointer: str) -> tuple[Any, str]:
     return (part_of(value, above) if above else value), name.replace("~1", "/").replace("~0", "~")
 
 
-def pointer_of(name: str) -> str:
-    """The JSON pointer that a scorer's `field` stands for: a key, or a pointer already."""
-    return name if name.startswith("/") else "/" + name.replace("~", "~0").replace("/", "~1")
-
-
 def _leaves(value: Any, pointer: str) -> Iterator[tuple[str, Any]]:
     if isinstance(value, dict) and value:
         for name, child in value.items():
-            yield from _leaves(child, f"{pointer}/{name.replace('~', '~0').replace('/', '~1')}")
+            yield from _leaves(child, f"{pointer}/{pointer_part(name)}")
     else:
         yield pointer, value
 

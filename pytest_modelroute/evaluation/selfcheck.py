@@ -17,6 +17,7 @@ from .evaluate import CaseResult, Evaluation, Outcome, TaskMaterial
 from .golden import GoldenCase
 from .mutations import Mutant, Mutation, Specimen, mutants, pool_of
 from .parts import allowance, parts
+from .templates import pointer_part
 
 __all__ = ["MOST_MISSED", "Noticed", "Spoiled", "TaskCheck", "check_task"]
 
@@ -147,7 +148,7 @@ def _enums(schema: Any, pointer: str) -> Iterator[tuple[str, list[str]]]:
         yield pointer, [each for each in listed if isinstance(each, str)]
     properties = schema.get("properties")
     for name, child in properties.items() if isinstance(properties, Mapping) else ():
-        yield from _enums(child, f"{pointer}/{name.replace('~', '~0').replace('/', '~1')}")
+        yield from _enums(child, f"{pointer}/{pointer_part(name)}")
 
 
 def _noticed(material: TaskMaterial, reader: AnswerReader, case: GoldenCase, mutant: Mutant) -> Noticed:

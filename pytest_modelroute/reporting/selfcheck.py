@@ -9,8 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from .. import strict_json
 from ..evaluation.golden import ABSENT
 from ..evaluation.mutations import Mutation
-from ..evaluation.parts import pointer_of
-from ..evaluation.scorer import part_of, told
+from ..evaluation.scorer import part_of, pointer_of, told
 from ..evaluation.selfcheck import MOST_MISSED, Noticed, Spoiled, TaskCheck
 from ..registry.model import OutputFormat, ScorerKind, Task
 from .cases import listed

@@ -14,7 +14,7 @@ from ..evaluation.golden import GoldenCase
 from ..registry.model import Tier
 from ..reporting.exchange import Asked, Exchange, Given, exchange_lines
 from .main import ExitStatus
-from .opening import Opened, open_project, own_code_aside, record_command
+from .opening import Opened, gated_task, open_project, own_code_aside, record_command
 
 __all__ = ["run"]
 
@@ -27,7 +27,7 @@ def run(arguments: argparse.Namespace) -> ExitStatus:
 
 def _run(arguments: argparse.Namespace, opened: Opened) -> ExitStatus:
     registry = opened.project.registry
-    material = _material(opened, arguments.task)
+    material = gated_task(opened, arguments.task)
     case = _case(material, arguments.case)
     tiers = {tier.name: tier for tier in registry.tiers}
     if arguments.tier is not None and arguments.tier not in tiers:
@@ -40,16 +40,6 @@ def _run(arguments: argparse.Namespace, opened: Opened) -> ExitStatus:
     for line in exchange_lines(exchange, credential_scan(registry).hidden):
         print(line)
     return ExitStatus.FINE
-
-
-def _material(opened: Opened, name: str) -> TaskMaterial:
-    registry, materials = opened.project.registry, opened.project.materials
-    if name not in registry.tasks:
-        raise InputError(f"unknown task '{name}'", valid=did_you_mean(name, registry.tasks))
-    if name not in materials:
-        what = f"task '{name}' has no cases to show: it is not gated"
-        raise InputError(what, place=registry.tasks[name].place, valid="a task with `golden:` and `prompt:` or `call:`")
-    return materials[name]
 
 
 def _case(material: TaskMaterial, name: str) -> GoldenCase:

@@ -64,6 +64,17 @@ class TaskMaterial:
             for sample in range(self.task.samples):
                 yield Trial(case, sample, self.asker.key(case, tier, sample))
 
+    def score(self, output: Any, case: GoldenCase) -> Score:
+        """Judge one output. Raises UnobtainedAnswer where the scorer fails."""
+        try:
+            return self.scorer.score(output, case.expected, case.input)
+        except Exception as error:
+            if isinstance(error, UnobtainedAnswer):
+                raise
+            # An answer can be too deep or too odd for a scorer; that must not end the session.
+            what = f"the scorer raised {type(error).__name__}: {error}"
+            raise UnobtainedAnswer(ErrorKind.SCORER, what) from None
+
 
 class Evaluation:
     """The results of a task on a tier, worked out as they are asked for and kept.
@@ -126,7 +137,7 @@ class Evaluation:
             answer = obtained.answer
             kind, detail = answer.fault, answer.detail
             if kind is None:
-                score = self._score(answer.output, case)
+                score = self.material.score(answer.output, case)
                 kind, detail = (None if score.correct else WrongKind.MISMATCH), score.detail
         except UnobtainedAnswer as error:
             return self._error(trial, error.kind, error.detail, lasting=error.lasting)
@@ -153,16 +164,6 @@ class Evaluation:
         return CaseResult(
             trial.case.id, trial.sample, Outcome.ERROR, kind, None, expected, None, detail, None, None, 0, (), lasting
         )
-
-    def _score(self, output: Any, case: GoldenCase) -> Score:
-        try:
-            return self.material.scorer.score(output, case.expected, case.input)
-        except Exception as error:
-            if isinstance(error, UnobtainedAnswer):
-                raise
-            # An answer can be too deep or too odd for a scorer; that must not end the session.
-            what = f"the scorer raised {type(error).__name__}: {error}"
-            raise UnobtainedAnswer(ErrorKind.SCORER, what) from None
 
 
 def worst(outcomes: Iterable[Outcome]) -> Outcome:

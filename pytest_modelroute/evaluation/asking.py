@@ -13,7 +13,7 @@ from .. import strict_json
 from ..cassettes.calls import Call, OwnRun
 from ..cassettes.lines import Interaction
 from ..cassettes.playback import Playback
-from ..cassettes.replay import Query, Recordings, recorded_body
+from ..cassettes.replay import Query, Recordings, check_digest, recorded_body
 from ..errors import ErrorKind, InputError, Place, UnobtainedAnswer
 from ..registry.model import OwnCall, Task, Tier
 from .answers import Answer, AnswerReader, Usage, usage_of
@@ -102,9 +102,8 @@ class PromptAsker:
             endpoint=tier.endpoint,
         )
         interaction = recordings.find(query)
-        if play is None:
-            message = recorded_body(interaction)
-        else:
+        message = recorded_body(interaction)
+        if play is not None:
             message = play(interaction, tier, self._requests.arguments(trial.case, tier))
         answer = self._reader.read(message)
         model = message.get("model")
@@ -151,6 +150,8 @@ class OwnAsker:
         cassette = recordings.cassette(self._task.name, tier.model)
         keys = self.keys(case, tier, trial.sample, cassette)
         interactions = [found for found in map(cassette.find, keys) if found is not None]
+        for interaction in interactions:
+            check_digest(interaction)
         if self._playback is None:
             self._playback = Playback(exact=True)
         value = self._playback.run(interactions, lambda: self._value(case, tier), command)

@@ -143,5 +143,7 @@ def check_digest(interaction: Interaction) -> None:
 
 
 def _edited() -> UnobtainedAnswer:
-    what = "the recorded answer does not match its digest: it was edited; restore the cassette from git, or record again"
+    what = (
+        "the recorded answer does not match its digest: it was edited; restore the cassette from git, or record again"
+    )
     return UnobtainedAnswer(ErrorKind.UNREADABLE, what)

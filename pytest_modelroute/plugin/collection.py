@@ -16,8 +16,7 @@ import pytest
 from ..evaluation.evaluate import Outcome
 from ..reporting.assessment import Assessment
 from ..reporting.json import task_from_wire, task_to_wire
-from ..reporting.model import TaskReport
-from ..reporting.text import printable
+from .failures import task_failure
 from .settings import Settings
 
 __all__ = ["CaseItem", "Collector", "GateItem"]
@@ -84,7 +83,7 @@ class Collector:
         report = yield
         sent = data.get("modelroute_report")
         if sent is not None and report is not None and report.failed:
-            report.longrepr = GateFailure(task_from_wire(json.loads(sent)))
+            report.longrepr = task_failure(task_from_wire(json.loads(sent)))
         return report
 
     @pytest.hookimpl(tryfirst=True)
@@ -220,8 +219,7 @@ class GateItem(_ModelrouteItem):
     def call_report(self, start: float, stop: float, duration: float) -> pytest.TestReport:
         task = self.parent.assessment.judged(self.task)
         outcome: Literal["failed", "passed"] = "failed" if task.fails_build else "passed"
-        # Whatever has `toterminal` serves pytest as a representation of a failure.
-        failure: Any = GateFailure(task) if task.fails_build else None
+        failure: Any = task_failure(task) if task.fails_build else None
         # xdist's controller has not judged the task itself.
         # As ASCII: a model can answer with what UTF-8 cannot hold.
         sent = json.dumps(task_to_wire(task)) if hasattr(self.config, "workerinput") else None
@@ -238,34 +236,6 @@ class GateItem(_ModelrouteItem):
             modelroute_gate=task.task,
             modelroute_report=sent,
         )
-
-
-class GateFailure:
-    """Why a gate failed, in a few lines; the report's table and cases follow at the end of the session."""
-
-    def __init__(self, task: TaskReport) -> None:
-        reasons = [printable(reason) for reason in task.reasons]
-        self._lines = [f"{task.task} on {task.tier}: {task.verdict.value}", *(f"  {reason}" for reason in reasons)]
-        if task.way_out:
-            self._lines.append(f"  way out: {task.way_out}")
-        self.reprcrash = GateCrash(reasons[0])
-
-    def __str__(self) -> str:
-        return "\n".join(self._lines)
-
-    def toterminal(self, tw: Any) -> None:
-        for line in self._lines:
-            tw.line(line)
-
-
-class GateCrash:
-    """What pytest's short summary prints beside the node id."""
-
-    def __init__(self, message: str) -> None:
-        self.message = message
-
-    def __str__(self) -> str:
-        return self.message
 
 
 def _passed(

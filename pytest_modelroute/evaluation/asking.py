@@ -62,6 +62,10 @@ class Asker(Protocol):
         """The keys of all recordings that the answer rests on, as far as they are `present`; one at least."""
         ...
 
+    def reading(self, reader: AnswerReader) -> Asker:
+        """The same questions, with their answers read in another way."""
+        ...
+
     def obtain(self, trial: Trial, tier: Tier, recordings: Recordings, command: str, play: Play | None) -> Obtained:
         """The answer of a trial; `command` is what would record it. Raises UnobtainedAnswer."""
         ...
@@ -90,6 +94,11 @@ class PromptAsker:
 
     def keys(self, case: GoldenCase, tier: Tier, sample: int, present: Container[str]) -> list[str]:
         return [self.key(case, tier, sample)]
+
+    def reading(self, reader: AnswerReader) -> Asker:
+        other = copy.copy(self)
+        other._reader = reader
+        return other
 
     def obtain(self, trial: Trial, tier: Tier, recordings: Recordings, command: str, play: Play | None) -> Obtained:
         query = Query(
@@ -143,6 +152,11 @@ class OwnAsker:
         while (following := self._key(case, tier, sample, len(keys))) in present:
             keys.append(following)
         return keys
+
+    def reading(self, reader: AnswerReader) -> Asker:
+        other = copy.copy(self)
+        other._reader = reader
+        return other
 
     def obtain(self, trial: Trial, tier: Tier, recordings: Recordings, command: str, play: Play | None) -> Obtained:
         case = trial.case

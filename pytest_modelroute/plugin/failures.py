@@ -6,9 +6,11 @@ from collections.abc import Sequence
 from typing import Any
 
 from ..reporting.model import TaskReport
+from ..reporting.registry_gate import RegistryGate
 from ..reporting.text import printable
+from ..reporting.wording import way_out_lines
 
-__all__ = ["GateFailure", "task_failure"]
+__all__ = ["GateFailure", "registry_failure", "task_failure"]
 
 
 class GateFailure:
@@ -18,7 +20,7 @@ class GateFailure:
         told = [printable(reason) for reason in reasons]
         self._lines = [title, *(f"  {reason}" for reason in told)]
         if way_out:
-            self._lines.append(f"  way out: {way_out}")
+            self._lines += way_out_lines(way_out)
         self.reprcrash = GateCrash(told[0])
 
     def __str__(self) -> str:
@@ -41,3 +43,7 @@ class GateCrash:
 
 def task_failure(task: TaskReport) -> GateFailure:
     return GateFailure(f"{task.task} on {task.tier}: {task.verdict.value}", task.reasons, task.way_out)
+
+
+def registry_failure(gate: RegistryGate) -> GateFailure:
+    return GateFailure(f"{gate.registry}: fail", gate.reasons, gate.way_out)

@@ -31,6 +31,7 @@ class SessionReport:
         self._settings = settings
         self._assessment = assessment
         self._judged: dict[str, TaskReport] = {}
+        self._registry_judged = False
         self._fault: str | None = None
 
     def pytest_report_header(self) -> str:
@@ -49,6 +50,7 @@ class SessionReport:
         return ", ".join(told)
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        self._registry_judged |= getattr(report, "modelroute_registry_gate", False)
         name = getattr(report, "modelroute_gate", None)
         if name is not None:
             wire = getattr(report, "modelroute_report", None)
@@ -64,7 +66,9 @@ class SessionReport:
             for task in report.tasks
             if task.verdict is Verdict.NOT_EVALUATED and self._assessment.must_run(task.task)
         ]
-        if missing and session.exitstatus == pytest.ExitCode.OK:
+        gate = self._assessment.registry_gate
+        left_out = gate is not None and gate.fails_build and not self._registry_judged
+        if (missing or left_out) and session.exitstatus == pytest.ExitCode.OK:
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
         if not self._assessment.gates() and session.exitstatus == pytest.ExitCode.NO_TESTS_COLLECTED:
             session.exitstatus = pytest.ExitCode.OK  # a registry whose tasks are all ungated is listed, never failing

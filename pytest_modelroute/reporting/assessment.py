@@ -16,6 +16,7 @@ from ..registry.model import OwnCall, ScorerKind, Task, Tier
 from .commands import Invocation
 from .model import PairedReport, RunReport, TaskReport, TierChange
 from .pairing import distinct_counts, paired_report
+from .weakened import Weakened
 from .wording import reason, spread
 
 __all__ = ["Assessment", "Comparison"]
@@ -51,6 +52,8 @@ class Assessment:
             name: self._evaluation(name, project.registry.tier(project.registry.tasks[name].tier))
             for name in project.materials
         }
+        self._weakened = Weakened(project, comparison.baseline, comparison.changes, play, self.record_command)
+        self.registry_gate = self._weakened.registry_gate(self.gates())
 
     def close(self) -> None:
         """Close the cassettes."""
@@ -68,7 +71,7 @@ class Assessment:
     def judged(self, name: str) -> TaskReport:
         """The task's report with its verdict."""
         if name not in self._reports:
-            self._reports[name] = self._judge(name)
+            self._reports[name] = self._weakened.applied(self._judge(name))
         return self._reports[name]
 
     def unjudged(self, name: str) -> TaskReport:
@@ -85,6 +88,8 @@ class Assessment:
         if name in self.comparison.tried:
             tier = self.project.registry.tasks[name].tier
             return f"{tier} is tried for it and its gate did not run: the session fails"
+        if name in self._weakened:
+            return "its gate is loosened against the base and did not run: the session fails"
         if self.must_run(name):
             return "its assignment changes against the base and its gate did not run: the session fails"
         return "its gate did not run"
@@ -112,6 +117,7 @@ class Assessment:
                 ),
                 *self.project.recordings.warnings(),
             ),
+            gate=self.registry_gate,
         )
 
     def record_command(self, name: str, tier: Tier) -> str:

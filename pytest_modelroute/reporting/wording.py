@@ -8,7 +8,7 @@ from ..judgement.power import MOST_CASES
 from ..registry.model import GatePolicy, Rule
 from .numbers import interval, percent
 
-__all__ = ["counted", "reason", "spread"]
+__all__ = ["counted", "reason", "spread", "way_out_lines"]
 
 
 def counted(number: int, noun: str) -> str:
@@ -79,3 +79,9 @@ def spread(samples: Samples) -> str:
         f"{samples.flaky} of {counted(samples.cases, 'case')} flaky ({share}); all {samples.each} answers right in"
         f" {steady}; worth {samples.effective_cases:.1f} independent answers"
     )
+
+
+def way_out_lines(way_out: str) -> list[str]:
+    """What stands below the reasons; entries of YAML keep lines of their own, to be pasted."""
+    first, *entries = way_out.split("\n")
+    return [f"  way out: {first}", *(f"    {entry}" for entry in entries)]

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from .. import strict_json
 from ..registry.acknowledging import entry_text
-from ..registry.changes import Change
+from ..registry.changes import Change, ChangeKind
 
 __all__ = ["RegistryGate", "loosening_reason", "taking_responsibility"]
 
@@ -27,7 +27,10 @@ class RegistryGate:
 
     @property
     def reasons(self) -> tuple[str, ...]:
-        return tuple(loosening_reason(change) for change in self._unacknowledged)
+        return tuple(
+            loosening_reason(change) if change.task is None else f"{change.task}: {loosening_reason(change)}"
+            for change in self._unacknowledged
+        )
 
     @property
     def way_out(self) -> str:
@@ -41,7 +44,9 @@ class RegistryGate:
 def loosening_reason(change: Change) -> str:
     """What a change loosens, which nobody acknowledged, without a full stop."""
     told = change.kind.value.replace("_", " ")
-    if change.new is None:
+    if change.kind is ChangeKind.TASK_REMOVED:
+        told += f", from {change.old} it falls to {change.new}"
+    elif change.new is None:
         told += f": {_shown(change.old)}"
     else:
         told += f" from {_shown(change.old)} to {_shown(change.new)}"

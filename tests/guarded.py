@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import re
 from collections.abc import Callable
@@ -117,8 +118,6 @@ def by_hand(interaction: Interaction) -> Interaction:
 
 
 def anew(interaction: Interaction) -> Interaction:
-    import dataclasses
-
     again = by_hand(interaction)
     return dataclasses.replace(again, recorded_at="2099-01-01T00:00:00Z", recordings=again.recordings + 1)
 
@@ -130,6 +129,15 @@ def stock_vcrpy(project: Project) -> None:
     path = project.cassette("reply", "small")
     requests, responses = FilesystemPersister.load_cassette(path, yamlserializer)
     FilesystemPersister.save_cassette(path, {"requests": requests, "responses": responses}, yamlserializer)
+
+
+def relaid(project: Project) -> None:
+    lines = (json.dumps(dict(reversed(case.items()))) for case in project.golden("classify"))
+    (project.folder / "golden/classify.jsonl").write_text("".join(f"{line} \n\n" for line in lines))
+
+
+def windows(project: Project) -> None:
+    project.registry.write_bytes(f"# new\n\n{project.registry.read_text()}".replace("\n", "\r\n").encode())
 
 
 RULES = "gate: {rule: certified, correction: holm}"
@@ -229,14 +237,7 @@ HARMLESS: dict[str, Edit] = {
     ),
     "cases in another order": golden(lambda cases: cases[::-1]),
     "tags": first(tags=["new"]),
-    "a golden file of another layout": lambda project: (
-        (project.folder / "golden/classify.jsonl").write_text(
-            "".join(
-                f"{json.dumps(dict(reversed(case.items())), indent=None)} \n\n" for case in project.golden("classify")
-            )
-        )
-        and None
-    ),
+    "a golden file of another layout": relaid,
     "a golden file elsewhere": move("golden/classify.jsonl", "data/cases.jsonl", key="golden: "),
     "a schema's comment and order": schema(
         lambda content: {**dict(reversed(content.items())), "$comment": "new", "required": content["required"][::-1]}
@@ -248,18 +249,13 @@ HARMLESS: dict[str, Edit] = {
     "a recording made anew": recorded("reply", "small", anew),
     "a cassette as stock vcrpy writes it": stock_vcrpy,
     "cassettes elsewhere": both(move("cassettes", "tapes"), swap("version: 1\n", "version: 1\ncassettes: tapes\n")),
-    "a tier under another name": both(
-        swap("name: nano", "name: tiny"),
-    ),
+    "a tier under another name": swap("name: nano", "name: tiny"),
     "traits instead of their kind": swap(
         "kind: code_review", "traits: {output: short, failure: costly, reasoning: multi}"
     ),
     "one more objection": swap("reasoning: single", "reasoning: multi"),
     "another confidence": swap("confidence: /confidence", "confidence: /label"),
-    "a registry of another layout": lambda project: (
-        project.registry.write_bytes(("# new\n\n" + project.registry.read_text()).replace("\n", "\r\n").encode())
-        and None
-    ),
+    "a registry of another layout": windows,
 }
 
 

@@ -245,6 +245,7 @@ HARMLESS: dict[str, Edit] = {
     "a schema elsewhere": move("schemas/classify.json", "schemas/labels.json", key="schema: "),
     "an option at its default": swap("fields: [label]", "ignore_case: false, fields: {label: {compare: exact}}"),
     "a scorer's comment": swap("# as people read it", "# as anybody reads it", "own_scorers.py"),
+    "a scorer elsewhere": both(move("own_scorers.py", "texts/own.py"), swap("own_scorers:score", "texts.own:score")),
     "a scorer's layout": swap("in output.lower()", "in (output.lower())", "own_scorers.py"),
     "a recording made anew": recorded("reply", "small", anew),
     "a cassette as stock vcrpy writes it": stock_vcrpy,

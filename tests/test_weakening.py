@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import pytest
 
+from pytest_modelroute.cassettes.replay import Recordings
+from pytest_modelroute.evaluation.project import Project as LoadedProject
 from pytest_modelroute.evaluation.project import load_baseline, load_project
 from pytest_modelroute.evaluation.weakening import all_changes
 from pytest_modelroute.registry.base import CommitFiles
+from pytest_modelroute.registry.catalogue import Failure, Output, Reasoning, Traits
 from pytest_modelroute.registry.changes import ChangeKind
 from pytest_modelroute.registry.files import WorkingTree
 from pytest_modelroute.registry.loading import load_registry
+from pytest_modelroute.reporting.weakened import hardened
 
 from .guarded import HARMLESS, LOOSENING, Edit, acknowledge, by_hand, entries, golden, guard, recorded, swap
 from .projects import Project, git
 from .test_gate import report, task
+from .trees import TIERS, load
 
 BASE = "--modelroute-base=main"
 
@@ -350,3 +356,45 @@ def test_a_default_tier_may_move_up_without_a_word(guarded: Project) -> None:
     git(guarded.folder, "branch", "-f", "main")
     guarded.replace("default_tier: small", "default_tier: large")
     assert kinds(report(guarded, BASE, status=0)) == [("default_tier_changed", None)]
+
+
+def test_the_stricter_of_two_tasks_has_the_objections_of_both(tmp_path: Path) -> None:
+    gated = "tasks:\n  a: {tier: haiku, golden: g.jsonl, prompt: p.yaml, gate: {GATE}, traits: {TRAITS}}\n"
+    states = [
+        ("max_error: 0.05", "output: short, failure: costly, reasoning: single"),
+        ("max_error: 0.5, min_cases: 200", "output: short, failure: cheap, reasoning: multi"),
+    ]
+    base, head = (
+        load(
+            tmp_path / str(number),
+            TIERS + gated.replace("GATE", gate).replace("TRAITS", traits),
+            {"g.jsonl": "", "p.yaml": "messages: []\n"},
+        )
+        for number, (gate, traits) in enumerate(states)
+    )
+    files = WorkingTree(tmp_path)
+    project = LoadedProject(head, {}, Recordings(files, head.cassettes))
+    task = hardened(project, base, {"a"}).registry.tasks["a"]
+    assert (task.gate.max_error, task.gate.min_cases) == (0.05, 200)
+    assert task.traits == Traits(Output.SHORT, Failure.COSTLY, Reasoning.MULTI)
+    assert hardened(project, base, set()).registry.tasks["a"] == head.tasks["a"]
+
+
+def section() -> str:
+    text = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
+    return text.partition("## What a change cannot do quietly\n")[2].partition("\n## ")[0]
+
+
+def test_the_readme_names_each_change_that_the_table_of_edits_makes() -> None:
+    named = {token for line in section().splitlines() if line.startswith("|") for token in re.findall(r"`(\w+)`", line)}
+    made = {kind for _, changes, _ in LOOSENING.values() for kind, _ in changes}
+    assert made | {"samples_lowered"} <= named
+    assert {kind.value for kind in ChangeKind} >= {token for token in named if re.search(r"_(\w+ed)$", token)}
+
+
+def test_the_readme_s_entry_counts_as_it_stands(guarded: Project) -> None:
+    LOOSENING["a threshold"][0](guarded)
+    entry = section().partition("```yaml\n")[2].partition("```")[0]
+    guarded.registry.write_text(guarded.registry.read_text() + entry)
+    (change,) = report(guarded, BASE, status=0)["changes"]
+    assert change["acknowledged"]["reason"] == "the old limit was a typo, see #512"

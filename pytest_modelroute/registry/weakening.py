@@ -44,7 +44,7 @@ def weakened(base: Registry, base_files: Files, head: Registry, head_files: File
             yield from _output(before, task, places)
             old, new = _Scoring(before.score, base_files, base), _Scoring(task.score, head_files, head)
             if old.differs(new):
-                place = new.place if old.options == new.options else places.of(name, "score")
+                place = new.place if old.stated == new.stated else places.of(name, "score")
                 yield _loosening(ChangeKind.SCORER_CHANGED, name, old.name, new.name, place, "put its scorer")
         elif before.gated and task.golden is None:
             place = places.of(name, "golden")
@@ -152,13 +152,22 @@ class _Scoring:
         self._policy = policy
         self._files = files
         self._folder = registry.folder
-        self.options = _plain_options(policy.options)
+        self._reference: str = policy.options.get("function", "")
 
     def differs(self, other: _Scoring) -> bool:
         """Whether the other scores in another way; code is parsed only where its text differs."""
-        if (self._policy.kind, self.options) != (other._policy.kind, other.options):
+        mine, theirs = self._policy, other._policy
+        if (mine.kind, mine.options) != (theirs.kind, theirs.options) and self.stated != other.stated:
             return True
         return self._source != other._source and self._code != other._code
+
+    @cached_property
+    def stated(self) -> list[Any]:
+        """What the registry says; of code in the project, where it lies says nothing."""
+        module, _, function = self._reference.partition(":")
+        options = {name: value for name, value in self._policy.options.items() if name != "function"}
+        named = [function] if self._found is not None else [module, function]
+        return [self._policy.kind.value, _plain_options(options), named]
 
     @property
     def place(self) -> Place:
@@ -167,12 +176,12 @@ class _Scoring:
 
     @property
     def name(self) -> str:
-        return f"{self._policy.kind.value} {fingerprint([self.options, self._code])}"
+        return f"{self._policy.kind.value} {fingerprint([self.stated, self._code])}"
 
     @cached_property
     def _found(self) -> tuple[PurePosixPath, bytes] | None:
-        reference = self.options.get("function")
-        return find_module(self._files, reference.partition(":")[0], self._folder) if reference else None
+        module = self._reference.partition(":")[0]
+        return find_module(self._files, module, self._folder) if module else None
 
     @property
     def _source(self) -> bytes | None:
@@ -180,8 +189,7 @@ class _Scoring:
 
     @cached_property
     def _code(self) -> str | None:
-        reference = self.options.get("function")
-        return read_builder(self._files, reference, self._folder).code if reference else None
+        return read_builder(self._files, self._reference, self._folder).code if self._reference else None
 
 
 def _plain_options(written: Mapping[str, Any]) -> dict[str, Any]:

@@ -61,10 +61,11 @@ def _recordings(
                 yield from edited_recordings(task, model, before, recordings.cassette(task, model))
 
 
-def former_material(baseline: Baseline, head: TaskMaterial) -> TaskMaterial:
+def former_material(baseline: Baseline, head: TaskMaterial, rescored: bool) -> TaskMaterial:
     """Head's task as it asks today, on the base's cases, read and scored as the base did.
 
-    Raises InputError where the base's schema or scorer cannot be loaded any more.
+    Unless it is `rescored`, head's scorer is the base's: then its module need not be run from git. Raises InputError
+    where the base's schema or scorer cannot be loaded any more.
     """
     before = baseline.registry.tasks[head.task.name]
     reader = AnswerReader(before.output, baseline.files)
@@ -74,6 +75,6 @@ def former_material(baseline: Baseline, head: TaskMaterial) -> TaskMaterial:
         task=dataclasses.replace(head.task, output=before.output, score=before.score, samples=samples),
         cases=baseline.cases[before.name],
         asker=head.asker.reading(reader),
-        scorer=make_scorer(before.score, baseline.importer),
+        scorer=make_scorer(before.score, baseline.importer) if rescored else head.scorer,
         golden_label=baseline.files.label(before.golden),
     )

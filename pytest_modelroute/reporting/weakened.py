@@ -97,7 +97,7 @@ class Weakened:
         unacknowledged = [change for change in changes if change.acknowledged is None]
         former, told = Verdict.PASS, list[str]()
         if report.results and any(change.kind in IN_CASES_OR_RULES for change in changes):
-            former, told = self._formerly(report)
+            former, told = self._formerly(report, changes)
         reasons = [loosening_reason(change) for change in unacknowledged] + [*report.reasons, *told]
         if not unacknowledged and any(change.kind is ChangeKind.RECORDING_EDITED for change in changes):
             former = worst_verdict(former, Verdict.FAIL)
@@ -116,13 +116,14 @@ class Weakened:
             way_out="; ".join(ways_out) or None,
         )
 
-    def _formerly(self, report: TaskReport) -> tuple[Verdict, list[str]]:
+    def _formerly(self, report: TaskReport, changes: Collection[Change]) -> tuple[Verdict, list[str]]:
         """Head's answers to the base's cases, by the base's expectations, schema and scorer."""
         assert self._baseline is not None
         tier = self._project.registry.tier(report.tier)
         command = self._command(report.task, tier)
+        rescored = any(change.kind is ChangeKind.SCORER_CHANGED for change in changes)
         try:
-            material = former_material(self._baseline, self._project.materials[report.task])
+            material = former_material(self._baseline, self._project.materials[report.task], rescored)
             evaluation = Evaluation(material, tier, self._project.recordings, command, self._play)
         except InputError as error:
             return Verdict.ERROR, [f"the base's cases as they were cannot be judged: {error.what}"]

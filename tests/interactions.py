@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import io
 import json
 from pathlib import Path, PurePosixPath
@@ -42,6 +43,11 @@ def interaction(case: str = "case", number: int = 0, body: str | None = None, **
         "response_body": body,
     }
     return Interaction(**{**fields, **changes})
+
+
+def answered(recorded: Interaction, body: str) -> Interaction:
+    """The recording with another answer, as if that had been recorded."""
+    return dataclasses.replace(recorded, response_body=body, digest=answer_digest(body))
 
 
 def cassette(content: str | bytes | list[Interaction]) -> Cassette:

@@ -88,9 +88,10 @@ def test_replacing_the_golden_set_with_easy_cases_does_not_help_either(repositor
     if rename:
         cases = [{**case, "id": f"new-{case['id']}", "input": {"text": case["input"]["text"]}} for case in cases]
     repository.write_golden("classify", cases)
-    found = task(report(repository, "--modelroute-base=main"), "classify")
-    # The removal itself becomes a change of its own; until then the remaining cases of the base are judged.
-    assert found["reasons"][1].startswith("on the base's own cases: 0 wrong of 90")
+    found = task(report(repository, "--modelroute-base=main", status=1), "classify")
+    assert found["reasons"][0].startswith("golden removed: 30 cases, sha256:")
+    assert found["reasons"][2].startswith("on the base's own cases: 0 wrong of 90")
+    assert found["reasons"][3].startswith("on the base's cases as they were: 30 wrong of 120: 25 %")
 
 
 def test_a_changed_prompt_is_strict_and_stale_until_it_is_recorded(repository: Project) -> None:

@@ -6,11 +6,16 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from pytest_modelroute.errors import InputError
-from pytest_modelroute.registry.changes import ChangeKind, compare, reassigned, strict_tasks
+from pytest_modelroute.errors import InputError, Place
+from pytest_modelroute.registry.acknowledging import acknowledge, entry_text
+from pytest_modelroute.registry.changes import Change, ChangeKind, compare, reassigned, strict_tasks
+from pytest_modelroute.registry.document import parse_yaml
 from pytest_modelroute.registry.loading import load_registry
 from pytest_modelroute.registry.model import Registry
+from pytest_modelroute.strict_json import canonical
 
 from .test_changes import BASE, FILES, changes, edited, told
 from .trees import load, tree
@@ -76,26 +81,38 @@ def test_a_change_that_may_make_answers_worse_is_strict(tmp_path: Path, head: st
 
 
 DOWN = edited(("    tier: sonnet", "    tier: haiku"))
-ENTRY = "  - {kind: downgrade, task: intent, from: sonnet, to: haiku, reason: agreed}\n"
-ENTRIES = {
-    "the change": (ENTRY, "agreed"),
-    "another task": (ENTRY.replace("intent", "reply"), None),
-    "another kind": (ENTRY.replace("downgrade", "upgrade"), None),
-    "another target": (ENTRY.replace("to: haiku", "to: opus"), None),
-    "another source": (ENTRY.replace("from: sonnet", "from: opus"), None),
-    "nothing but the kind": ("  - {kind: downgrade, reason: all of them}\n", None),
-    "two, of which the first counts": (ENTRY + ENTRY.replace("agreed", "again"), "agreed"),
-}
+ENTRY = "  - {kind: downgrade, task: intent, from: sonnet, to: haiku, reason: agreed with us}\n"
+AGAIN = ENTRY.replace("agreed", "again agreed")
 
 
-@pytest.mark.parametrize(("entries", "reason"), ENTRIES.values(), ids=ENTRIES)
-def test_an_acknowledgement_counts_for_exactly_the_change_that_it_names(
-    tmp_path: Path, entries: str, reason: str | None
-) -> None:
-    (change,) = changes(tmp_path, DOWN + "acknowledged:\n" + entries)
-    assert (change.acknowledged.reason if change.acknowledged else None) == reason
-    if change.acknowledged:
-        assert str(change.acknowledged.place) == "modelroute.yaml:17"
+def acknowledged(folder: Path, head: str, base: str = BASE) -> list[str | None]:
+    """The reason of each change's entry."""
+    before, after = load(folder / "base", base, FILES), load(folder / "head", head, FILES)
+    found = acknowledge(compare(before, after), before, after)
+    return [change.acknowledged.reason if change.acknowledged else None for change in found]
+
+
+def test_an_acknowledgement_counts_for_the_change_that_it_names(tmp_path: Path) -> None:
+    assert acknowledged(tmp_path, DOWN) == [None]
+    assert acknowledged(tmp_path, f"{DOWN}acknowledged:\n{ENTRY}") == ["agreed with us"]
+    assert acknowledged(tmp_path, f"{DOWN}acknowledged:\n{ENTRY}{AGAIN}") == ["agreed with us"]
+
+
+@pytest.mark.parametrize(
+    "entry",
+    [
+        ENTRY.replace("intent", "reply"),
+        ENTRY.replace("downgrade", "upgrade"),
+        ENTRY.replace("to: haiku", "to: opus"),
+        ENTRY.replace("from: sonnet", "from: opus"),
+        "  - {kind: downgrade, reason: all of them}\n",
+    ],
+    ids=["another task", "another kind", "another target", "another source", "nothing but the kind"],
+)
+def test_an_entry_that_names_no_change_is_an_error(tmp_path: Path, entry: str) -> None:
+    with pytest.raises(InputError, match="nothing changes against the base as this entry says") as caught:
+        acknowledged(tmp_path, f"{DOWN}acknowledged:\n{ENTRY}{entry}")
+    assert str(caught.value.place) == "modelroute.yaml:18"
 
 
 @pytest.mark.parametrize(
@@ -104,16 +121,32 @@ def test_an_acknowledgement_counts_for_exactly_the_change_that_it_names(
     ids=["as it was", "in another order", "with a comment"],
 )
 def test_an_acknowledgement_that_the_base_has_already_does_not_count_again(tmp_path: Path, entry: str) -> None:
-    (change,) = changes(tmp_path, DOWN + "acknowledged:\n" + entry, base=BASE + "acknowledged:\n" + ENTRY)
-    assert change.acknowledged is None
+    base = f"{BASE}acknowledged:\n{ENTRY}"
+    assert acknowledged(tmp_path, f"{DOWN}acknowledged:\n{entry}", base) == [None]
+    assert acknowledged(tmp_path, f"{DOWN}acknowledged:\n{entry}{ENTRY}", base) == ["agreed with us"]  # once more
 
 
 def test_an_acknowledged_request_may_spell_its_mappings_in_any_order(tmp_path: Path) -> None:
     head = edited(("max_tokens: 64", "max_tokens: 1, system: s"), ("  reply:\n    tier: haiku\n", ""))
-    old, new = "{system: null, max_tokens: 64}", "{system: s, max_tokens: 1}"
-    entry = f"  - {{kind: request_changed, task: intent, from: {old}, to: {new}, reason: why}}\n"
-    found = [change for change in changes(tmp_path, head + "acknowledged:\n" + entry) if change.task == "intent"]
-    assert [change.acknowledged is not None for change in found] == [True]
+    old, new = "{system: null, max_tokens: 64}", "{system: s, max_tokens: 1.0}"
+    entry = f"  - {{kind: request_changed, task: intent, from: {old}, to: {new}, reason: the desk agreed}}\n"
+    assert acknowledged(tmp_path, f"{head}acknowledged:\n{entry}") == [None, "the desk agreed"]
+
+
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
+    lambda children: st.lists(children, max_size=3) | st.dictionaries(st.text(), children, max_size=3),
+    max_leaves=5,
+)
+
+
+@given(old=VALUES, new=VALUES)
+def test_the_entry_that_is_printed_names_the_change_whatever_its_values(old: Any, new: Any) -> None:
+    text = entry_text(Change(ChangeKind.GOLDEN_CHANGED, "intent", old, new, Place("g.jsonl")))
+    assert text.isprintable()
+    (read,) = parse_yaml(text.encode(), "modelroute.yaml").value
+    assert list(read) == ["kind", "task", "from", "to", "reason"]
+    assert canonical([read["from"], read["to"]]) == canonical([old, new])
 
 
 @pytest.fixture

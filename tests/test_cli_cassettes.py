@@ -25,7 +25,7 @@ from pytest_modelroute.cassettes.lines import HEADER, Interaction, cassette_text
 from pytest_modelroute.cassettes.lock import RecordingLock
 from pytest_modelroute.cli.main import main
 
-from .interactions import interaction, message, read_back
+from .interactions import answered, interaction, message, read_back
 from .messages_server import MessagesServer
 from .messages_server import message as reply
 from .projects import Project, clean_environment, git
@@ -83,7 +83,8 @@ def refused(done: Done) -> str:
 def edit(path: Path, *changes: tuple[str, dict[str, Any]]) -> None:
     """Change the interactions of some cases."""
     changed = dict(changes)
-    path.write_text(cassette_text(dataclasses.replace(e, **changed.get(e.case, {})) for e in read_back(path)))
+    edited = (dataclasses.replace(e, **changed.get(e.case, {})) for e in read_back(path))
+    path.write_text(cassette_text(answered(each, each.response_body) for each in edited))
 
 
 def drop(path: Path, *cases: str) -> None:

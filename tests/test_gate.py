@@ -10,6 +10,9 @@ from typing import Any
 
 import pytest
 
+from pytest_modelroute.cassettes.lines import cassette_text
+
+from .interactions import answered, read_back
 from .projects import Project
 
 
@@ -535,14 +538,23 @@ def test_a_registry_without_gates_is_listed_and_green(project: Project) -> None:
 
 def test_a_lone_surrogate_in_an_answer_harms_neither_report_nor_parallel_run(project: Project) -> None:
     cassette = project.cassette("classify", "large")
-    text = cassette.read_text(encoding="utf-8")
-    bad = r"\\\"label\\\": \\\"\\ud800\\\""
-    changed = re.sub(r'\\\\\\"label\\\\\\": \\\\\\"\w+\\\\\\"', lambda match: bad, text, count=1)
-    assert changed != text
-    cassette.write_text(changed, encoding="utf-8")
+    first, *others = read_back(cassette)
+    changed = re.sub(r'(\\"label\\": \\")\w+', r"\1\\ud800", first.response_body)
+    assert changed != first.response_body
+    cassette.write_text(cassette_text([answered(first, changed), *others]), encoding="utf-8")
     alone = report(project, "modelroute.yaml::classify")
     assert report(project, "modelroute.yaml::classify", "-n", "2") == alone
     assert task(alone, "classify")["kinds"]["schema"] == 1
+
+
+@pytest.mark.parametrize("mode", ["direct", "vcr"])
+def test_an_answer_that_was_edited_after_it_was_recorded_is_an_error(project: Project, mode: str) -> None:
+    cassette = project.cassette("classify", "large")
+    text = cassette.read_text(encoding="utf-8")
+    cassette.write_text(re.sub(r'(\\\\\\"label\\\\\\": \\\\\\")\w+', r"\1refund", text), encoding="utf-8")
+    found = task(report(project, f"--modelroute-replay={mode}", status=1), "classify")
+    assert (found["verdict"], found["kinds"]["unreadable"]) == ("error", 80)
+    assert "the recorded answer does not match its digest: it was edited" in found["reasons"][1]
 
 
 def test_the_endpoint_is_part_of_what_was_recorded(project: Project) -> None:

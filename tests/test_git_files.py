@@ -50,6 +50,7 @@ def test_files_are_the_commits_whatever_became_of_them_since(tmp_path: Path) -> 
     for name in ("added", "folder/none", "same/none", ".."):
         with pytest.raises(FileNotFoundError):
             files.read(PurePosixPath(name))
+    assert [name for name in (*names, "added") if not files.changed(PurePosixPath(name))] == ["same"]
 
 
 def test_a_path_is_labelled_with_its_commit_also_in_errors(tmp_path: Path) -> None:

@@ -63,6 +63,10 @@ class Cassette:
             place = Place(self.label, line.number)
             raise UnobtainedAnswer(ErrorKind.UNREADABLE, f"{place}: the recording cannot be read: {error}") from None
 
+    def line(self, key: str) -> int | None:
+        """The line of that key, counted from 1; None where it stands in no line of its own."""
+        return self._lines[key].number if key in self._lines else None
+
     def of_case(self, case: str) -> list[Interaction]:
         """All readable interactions of a case."""
         if self._cases is None:

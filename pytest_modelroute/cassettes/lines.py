@@ -22,6 +22,7 @@ __all__ = [
     "Interaction",
     "answer_digest",
     "cassette_text",
+    "message_digest",
     "parse_line",
     "same_content",
 ]
@@ -200,9 +201,18 @@ def _content(body: str | bytes | None) -> object:
 def answer_digest(body: str) -> str:
     """SHA-256 of what an answer says: content, stop reason and model; ids and counters change with each call."""
     try:
-        message = strict_json.parse(body)
-        says: object = {name: message.get(name) for name in ("content", "stop_reason", "stop_sequence", "model")}
+        return message_digest(strict_json.parse(body))
     except (ValueError, AttributeError):
-        says = body
-    text = json.dumps(says, sort_keys=True, separators=(",", ":"))
-    return "sha256:" + hashlib.sha256(text.encode()).hexdigest()
+        return _digest(body)
+
+
+def message_digest(message: Mapping[str, Any]) -> str:
+    """The digest of an answer that is parsed already."""
+    return _digest({name: message.get(name) for name in ("content", "stop_reason", "stop_sequence", "model")})
+
+
+_ENCODER = json.JSONEncoder(sort_keys=True, separators=(",", ":"))  # json.dumps would make one a call
+
+
+def _digest(says: object) -> str:
+    return "sha256:" + hashlib.sha256(_ENCODER.encode(says).encode()).hexdigest()

@@ -65,4 +65,5 @@ def _asked_anew(earlier: Interaction, interaction: Interaction) -> Interaction:
         method=interaction.method,
         uri=interaction.uri,
         request_body=body,
+        digest=interaction.digest,
     )

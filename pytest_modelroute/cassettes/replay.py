@@ -15,9 +15,9 @@ from ..errors import ErrorKind, InputError, UnobtainedAnswer
 from ..registry.files import Files
 from .differences import differences
 from .index import Cassette, open_cassette
-from .lines import Interaction
+from .lines import Interaction, answer_digest, message_digest
 
-__all__ = ["Query", "Recordings", "cassette_path", "check_writable", "recorded_body"]
+__all__ = ["Query", "Recordings", "cassette_path", "check_digest", "check_writable", "recorded_body"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +134,7 @@ def _damage(cassette: Cassette) -> str:
 
 
 def recorded_body(interaction: Interaction) -> Mapping[str, Any]:
-    """The message that was answered. Raises UnobtainedAnswer for anything but a 200 with a JSON object."""
+    """The message that was answered. Raises UnobtainedAnswer for anything but a 200 with a JSON object as recorded."""
     if interaction.status != 200:
         raise UnobtainedAnswer(
             ErrorKind.UNREADABLE, f"the recording holds a status of {interaction.status}, not an answer"
@@ -145,4 +145,19 @@ def recorded_body(interaction: Interaction) -> Mapping[str, Any]:
         raise UnobtainedAnswer(ErrorKind.UNREADABLE, f"the recorded answer is not JSON: {error}") from None
     if not isinstance(body, dict):
         raise UnobtainedAnswer(ErrorKind.UNREADABLE, "the recorded answer is not a JSON object")
+    if message_digest(body) != interaction.digest:
+        raise _edited()
     return body
+
+
+def check_digest(interaction: Interaction) -> None:
+    """Raise UnobtainedAnswer where the answer, of whatever form, is not the one that was recorded."""
+    if answer_digest(interaction.response_body) != interaction.digest:
+        raise _edited()
+
+
+def _edited() -> UnobtainedAnswer:
+    what = (
+        "the recorded answer does not match its digest: it was edited; restore the cassette from git, or record again"
+    )
+    return UnobtainedAnswer(ErrorKind.UNREADABLE, what)

@@ -14,7 +14,7 @@ from ..cassettes.calls import Call, OwnRun
 from ..cassettes.client import endpoint_host
 from ..cassettes.lines import Interaction
 from ..cassettes.playback import Playback
-from ..cassettes.replay import Query, Recordings, recorded_body
+from ..cassettes.replay import Query, Recordings, check_digest, recorded_body
 from ..errors import ErrorKind, InputError, Place, UnobtainedAnswer
 from ..registry.asked import OwnCall
 from ..registry.model import Task, Tier
@@ -65,6 +65,10 @@ class Asker(Protocol):
         """The keys of all recordings that the answer rests on, as far as they are `present`; one at least."""
         ...
 
+    def reading(self, reader: AnswerReader) -> Asker:
+        """The same questions, with their answers read in another way."""
+        ...
+
     def obtain(self, trial: Trial, tier: Tier, recordings: Recordings, command: str, play: Play | None) -> Obtained:
         """The answer of a trial; `command` is what would record it. Raises UnobtainedAnswer."""
         ...
@@ -96,6 +100,11 @@ class PromptAsker:
     def keys(self, case: GoldenCase, tier: Tier, sample: int, present: Container[str]) -> list[str]:
         return [self.key(case, tier, sample)]
 
+    def reading(self, reader: AnswerReader) -> Asker:
+        other = copy.copy(self)
+        other._reader = reader
+        return other
+
     def obtain(self, trial: Trial, tier: Tier, recordings: Recordings, command: str, play: Play | None) -> Obtained:
         query = Query(
             task=self._task.name,
@@ -108,9 +117,8 @@ class PromptAsker:
             sample=trial.sample,
         )
         interaction = recordings.find(query)
-        if play is None:
-            message = recorded_body(interaction)
-        else:
+        message = recorded_body(interaction)
+        if play is not None:
             message = play(interaction, tier, self._requests.arguments(trial.case, tier))
         answer = self._reader.read(message)
         model = message.get("model")
@@ -153,12 +161,19 @@ class OwnAsker:
             keys.append(following)
         return keys
 
+    def reading(self, reader: AnswerReader) -> Asker:
+        other = copy.copy(self)
+        other._reader = reader
+        return other
+
     def obtain(self, trial: Trial, tier: Tier, recordings: Recordings, command: str, play: Play | None) -> Obtained:
         case = trial.case
         recordings.find(Query(self._task.name, case.id, tier.model, trial.key, None, command, sample=trial.sample))
         cassette = recordings.cassette(self._task.name, tier.model)
         keys = self.keys(case, tier, trial.sample, cassette)
         interactions = [found for found in map(cassette.find, keys) if found is not None]
+        for interaction in interactions:
+            check_digest(interaction)
         if self._playback is None:
             self._playback = Playback(exact=True)
         value = self._playback.run(interactions, lambda: self._value(case, tier), command)

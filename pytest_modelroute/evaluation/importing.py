@@ -5,13 +5,16 @@ from __future__ import annotations
 import importlib
 import inspect
 import sys
+import types
 from collections.abc import Callable, Sequence
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 from ..errors import InputError, Place
+from ..registry.files import Files
+from ..registry.prompts import find_module
 
-__all__ = ["Importer", "parameters_taken"]
+__all__ = ["BaseImporter", "Importer", "parameters_taken"]
 
 
 class Importer:
@@ -44,6 +47,35 @@ class Importer:
             raise InputError(f"{key}: {module_name} has no function '{name}'", place=place)
         found: Callable[..., Any] = function
         return found
+
+
+class BaseImporter(Importer):
+    """Imports functions as the base had them; a module from outside the project is the environment's."""
+
+    def __init__(self, rootdir: Path, folder: PurePosixPath, files: Files) -> None:
+        super().__init__(rootdir, folder)
+        self._files = files
+        self._folder = folder
+
+    def function(self, reference: str, place: Place, key: str = "python") -> Callable[..., Any]:
+        module_name, _, name = reference.partition(":")
+        found = find_module(self._files, module_name, self._folder)
+        if found is None:
+            return super().function(reference, place, key)
+        self.add_folders()
+        path, source = found
+        module = types.ModuleType(module_name)
+        label = self._files.label(path)
+        module.__dict__.update(__file__=label, __package__=module_name.rpartition(".")[0])
+        try:
+            exec(compile(source, label, "exec"), module.__dict__)  # noqa: S102  # the base's own code, as trusted as head's
+            function: Callable[..., Any] = getattr(module, name)
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:  # a module may also call sys.exit() or pytest.skip() as it is imported
+            what = f"{key}: '{reference}' of the base cannot be imported: {type(error).__name__}: {error}"
+            raise InputError(what, place=place) from None
+        return function
 
 
 def parameters_taken(

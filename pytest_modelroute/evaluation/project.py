@@ -4,23 +4,21 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import types
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
 
 from ..cassettes.replay import Recordings
-from ..errors import InputError, Place
-from ..registry.asked import OwnCall, PromptBuilder
+from ..errors import InputError
+from ..registry.asked import OwnCall
 from ..registry.files import Files
 from ..registry.model import Registry, Task
-from ..registry.prompts import find_module
 from .answers import AnswerReader
 from .asking import Asker, OwnAsker, PromptAsker
 from .evaluate import TaskMaterial
 from .golden import GoldenCase, load_golden
-from .importing import Importer
+from .importing import BaseImporter, Importer
 from .requests import RequestBuilder
 from .scoring import check_output, make_scorer
 
@@ -40,13 +38,17 @@ class Project:
 class Baseline:
     """The base: its registry, and for each task that both sides gate what answers the head's cases there.
 
-    `shared` has, by task, the ids of head's cases that the base has too, by id or by equal content.
+    `shared` has, by task, the ids of head's cases that the base has too, by id or by equal content; `cases` the base's
+    own ones, as they were.
     """
 
+    files: Files
     registry: Registry
+    importer: Importer
     materials: Mapping[str, TaskMaterial]
     recordings: Recordings
     shared: Mapping[str, frozenset[str]]
+    cases: Mapping[str, tuple[GoldenCase, ...]]
     warnings: tuple[str, ...]
 
 
@@ -94,22 +96,24 @@ def _asker(task: Task, registry: Registry, files: Files, import_function: Callab
 
 def load_baseline(files: Files, registry: Registry, head: Project, rootdir: Path) -> Baseline:
     """Load what the base would have answered: its prompts, requests and recordings, head's expectations and scorer."""
-    importer = Importer(rootdir, registry.folder)
+    importer = BaseImporter(rootdir, registry.folder, files)
     materials = {}
     shared = {}
+    cases_of = {}
     warnings: list[str] = []
     for name, material in head.materials.items():
         task = registry.tasks.get(name)
         if task is None or not task.gated or task.golden is None:
             continue
         base_cases = load_golden(files, task.golden, lambda expected: None)
+        cases_of[name] = base_cases
         shared[name] = _shared(base_cases, material.cases)
         expected = {case.id: case.expected for case in material.cases}
         cases = tuple(
             dataclasses.replace(case, expected=expected[case.id]) for case in base_cases if case.id in expected
         )
         try:
-            asker = _asker(task, registry, files, _base_importer(task, files, registry, importer))
+            asker = _asker(task, registry, files, importer.function)
         except InputError as error:  # only the comparison is lost: head is judged on the base's cases all the same
             warnings.append(f"{name}: nothing to compare with: {error.what}")
             continue
@@ -120,7 +124,8 @@ def load_baseline(files: Files, registry: Registry, head: Project, rootdir: Path
             scorer=material.scorer,
             golden_label=files.label(task.golden),
         )
-    return Baseline(registry, materials, Recordings(files, registry.cassettes), shared, tuple(warnings))
+    recordings = Recordings(files, registry.cassettes)
+    return Baseline(files, registry, importer, materials, recordings, shared, cases_of, tuple(warnings))
 
 
 def _shared(base: tuple[GoldenCase, ...], head: tuple[GoldenCase, ...]) -> frozenset[str]:
@@ -131,31 +136,3 @@ def _shared(base: tuple[GoldenCase, ...], head: tuple[GoldenCase, ...]) -> froze
 
 def _content(case: GoldenCase) -> str:
     return json.dumps([case.input, case.expected], sort_keys=True, default=repr)
-
-
-def _base_importer(
-    task: Task, files: Files, registry: Registry, importer: Importer
-) -> Callable[..., Callable[..., Any]]:
-    """Imports a builder or call path as the base had it; a module from outside the project is the environment's."""
-
-    def function(reference: str, place: Place, key: str = "python") -> Callable[..., Any]:
-        module_name, _, name = reference.partition(":")
-        found = find_module(files, module_name, registry.folder)
-        if not isinstance(task.prompt, (PromptBuilder, OwnCall)) or found is None:
-            return importer.function(reference, place, key)
-        importer.add_folders()
-        path, source = found
-        module = types.ModuleType(module_name)
-        module.__dict__.update(__file__=files.label(PurePosixPath(path)), __package__=module_name.rpartition(".")[0])
-        try:
-            code = compile(source, files.label(path), "exec")
-            exec(code, module.__dict__)  # noqa: S102  # the base's own code, as trusted as head's
-            builder: Callable[..., Any] = getattr(module, name)
-        except KeyboardInterrupt:
-            raise
-        except BaseException as error:  # a module may also call sys.exit() or pytest.skip() as it is imported
-            what = f"{key}: '{reference}' of the base cannot be imported: {type(error).__name__}: {error}"
-            raise InputError(what, place=place) from None
-        return builder
-
-    return function

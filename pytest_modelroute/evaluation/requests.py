@@ -6,12 +6,11 @@ import copy
 import difflib
 import hashlib
 import inspect
-import json
-import math
 from collections.abc import Callable, Mapping
 from pathlib import PurePosixPath
 from typing import Any
 
+from .. import strict_json
 from ..errors import InputError, Place, one_of
 from ..registry.asked import PromptBuilder, PromptTemplate
 from ..registry.files import Files
@@ -120,36 +119,10 @@ def canonical_key(tier: Tier, arguments: Mapping[str, Any], sample: int = 0) -> 
         "sample": sample,
     }
     try:
-        plain = _normalised(asked)
-        text = json.dumps(plain, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+        text = strict_json.canonical(asked)
     except RecursionError:
         raise ValueError("nested too deeply") from None
     return KEY_VERSION + hashlib.sha256(text.encode("utf-8")).hexdigest()
-
-
-def _normalised(value: Any) -> Any:
-    kind = type(value)
-    # Nearly all of a request is plain text, lists and dicts: told by identity, at a fraction of isinstance's cost.
-    if kind is str:
-        return value
-    if kind is list:
-        return [child if type(child) is str else _normalised(child) for child in value]
-    if kind is dict and all(type(key) is str for key in value):
-        return {key: child if type(child) is str else _normalised(child) for key, child in value.items()}
-    if isinstance(value, float) and math.isfinite(value) and value.is_integer():
-        return int(value)
-    if isinstance(value, Mapping):
-        for key in value:
-            if not isinstance(key, str):
-                raise ValueError(f"the key {key!r} is not a text")
-        return {key: _normalised(child) for key, child in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_normalised(child) for child in value]
-    if value is None or isinstance(value, (str, int, float, bool)):
-        return value
-    raise ValueError(
-        f"{type(value).__name__} is not JSON ({one_of(['text', 'number', 'true', 'false', 'null', 'list', 'mapping'])})"
-    )
 
 
 def wire_body(tier: Tier, arguments: Mapping[str, Any]) -> dict[str, Any]:

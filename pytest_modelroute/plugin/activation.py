@@ -13,14 +13,16 @@ from ..errors import InputError, ModelrouteError, did_you_mean
 from ..evaluation.asking import Play
 from ..evaluation.planning import RecordMode
 from ..evaluation.project import load_baseline, load_project
+from ..evaluation.weakening import all_changes
 from ..registry.base import Commit, CommitFiles, merge_base
-from ..registry.changes import TIER_CHANGES, compare, reassigned, strict_tasks
+from ..registry.changes import TIER_CHANGES, compare, doubly_judged, reassigned, strict_tasks
 from ..registry.files import WorkingTree
 from ..registry.loading import load_registry
 from ..registry.model import Registry
 from ..reporting.assessment import Assessment
 from ..reporting.commands import Invocation
 from ..reporting.comparison import Comparison
+from ..reporting.weakened import hardened
 from .collection import Collector
 from .session import SessionReport
 from .settings import SETTINGS, ReplayMode, Settings, read_settings
@@ -105,7 +107,7 @@ def _assess(settings: Settings, invocation: Invocation) -> Assessment:
         if before is not None:
             base_files, base_registry = before
             baseline = load_baseline(base_files, base_registry, project, settings.rootdir)
-            own = compare(base_registry, registry)
+            own = all_changes(base_files, baseline, files, registry, project)
         else:
             warnings.append(f"{commit.ref} has no registry at {settings.registry}: every task counts as new")
             own = compare(_empty(registry), registry)
@@ -114,6 +116,9 @@ def _assess(settings: Settings, invocation: Invocation) -> Assessment:
                 what = f"--modelroute-try: {change.task} changes its tier against the base, which a try would hide"
                 raise InputError(what, place=change.place, fix="judge one of the two at a time")
         changes, strict = (*own, *moves), strict | strict_tasks(own, registry)
+        if baseline is not None:
+            loosened = doubly_judged(changes) & frozenset(project.materials)
+            project, strict = hardened(project, baseline.registry, loosened), strict | loosened
     if settings.record is RecordMode.NONE and Journal(settings.rootdir / registry.cassettes).waits:
         warnings.append(
             f"an interrupted recording left answers in {registry.cassettes / FOLDER}: record again to keep them"

@@ -16,20 +16,17 @@ import pytest
 from ..evaluation.evaluate import Outcome
 from ..reporting.assessment import Assessment
 from ..reporting.json import errors_to_wire, task_from_wire, task_to_wire
-from ..reporting.model import TaskReport
-from ..reporting.text import printable
+from .failures import registry_failure, task_failure
+from .registry_gate import GATE, KEYWORDS, RegistryGateItem
 from .settings import Settings
 
 __all__ = ["CaseItem", "Collector", "GateItem"]
 
-GATE = "gate"
 STATUS = {
     Outcome.WRONG.value: ("wrong", "w", ("WRONG", {"yellow": True})),
     # Not pytest's own "error", which is a failure: the gate fails for it.
     Outcome.ERROR.value: ("unscored", "?", ("UNSCORED", {"yellow": True})),
 }
-# Reports of one kind share it: thousands of them are kept until the session ends.
-KEYWORDS: dict[str, Any] = {"modelroute": 1}
 
 
 class Collector:
@@ -56,15 +53,18 @@ class Collector:
         required = [
             item
             for item in items
-            if isinstance(item, GateItem)
-            and self._assessment.must_run(item.task)
+            if (
+                isinstance(item, RegistryGateItem)
+                or (isinstance(item, GateItem) and self._assessment.must_run(item.task))
+            )
             and not (told and item.nodeid.startswith(told))
         ]
         yield
         kept = set(items)
         for item in required:
             if item not in kept:
-                item.put_back = True
+                if isinstance(item, GateItem):
+                    item.put_back = True
                 items.append(item)
 
     def pytest_collection_finish(self, session: pytest.Session) -> None:
@@ -72,7 +72,7 @@ class Collector:
         # pytest calls this on its way out of a collection that failed too, and that failure says more.
         if self._seen or not self._complete or hasattr(session.config, "workerinput"):
             return
-        if self._assessment.gates():
+        if self._assessment.gates() or self._assessment.registry_gate is not None:
             raise pytest.UsageError(
                 f"modelroute: {self._path} was not collected: it lies in a folder that pytest is told to ignore\n"
                 "  fix: name it on the command line, or take its folder out of norecursedirs or collect_ignore"
@@ -84,15 +84,18 @@ class Collector:
         report = yield
         sent = data.get("modelroute_report")
         if sent is not None and report is not None and report.failed:
-            report.longrepr = GateFailure(task_from_wire(json.loads(sent)))
+            report.longrepr = task_failure(task_from_wire(json.loads(sent)))
+        gate = self._assessment.registry_gate
+        if data.get("modelroute_registry_gate") and report is not None and report.failed and gate is not None:
+            report.longrepr = registry_failure(gate)  # every process has found the same changes
         return report
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_protocol(self, item: pytest.Item) -> bool | None:
         """Three plain reports an item, at a fraction of the stock protocol's cost: nothing here needs a fixture."""
-        if not isinstance(item, (CaseItem, GateItem)):
+        if not isinstance(item, (CaseItem, GateItem, RegistryGateItem)):
             return None
-        hook = item.hook
+        hook = item.ihook if isinstance(item, RegistryGateItem) else item.hook
         nodeid, location = item.nodeid, item.location
         hook.pytest_runtest_logstart(nodeid=nodeid, location=location)
         hook.pytest_runtest_logreport(report=_passed(nodeid, location, "setup"))
@@ -108,9 +111,9 @@ class Collector:
         hook.pytest_runtest_logfinish(nodeid=nodeid, location=location)
         return True
 
-    def _run(self, item: CaseItem | GateItem) -> str:
+    def _run(self, item: CaseItem | GateItem | RegistryGateItem) -> str:
         """Run an item and give what the team's own scorer printed."""
-        if not self._captures or not self._assessment.runs_own_code(item.task):
+        if isinstance(item, RegistryGateItem) or not self._captures or not self._assessment.runs_own_code(item.task):
             item.runtest()
             return ""
         printed = io.StringIO()
@@ -120,7 +123,7 @@ class Collector:
 
     def pytest_runtest_makereport(self, item: pytest.Item, call: pytest.CallInfo[None]) -> pytest.TestReport | None:
         """The same report where another plugin runs the stock protocol."""
-        if isinstance(item, (CaseItem, GateItem)) and call.when == "call" and call.excinfo is None:
+        if isinstance(item, (CaseItem, GateItem, RegistryGateItem)) and call.when == "call" and call.excinfo is None:
             return item.call_report(call.start, call.stop, call.duration)
         return None
 
@@ -138,9 +141,11 @@ class RegistryFile(pytest.File):
         super().__init__(**node)
         self.assessment = assessment
 
-    def collect(self) -> Iterator[TaskNode]:
+    def collect(self) -> Iterator[pytest.Item | pytest.Collector]:
         for name in self.assessment.gates():
             yield TaskNode.from_parent(self, name=name, assessment=self.assessment)
+        if self.assessment.registry_gate is not None:
+            yield RegistryGateItem.from_parent(self, name=GATE, gate=self.assessment.registry_gate)
 
 
 class TaskNode(pytest.Collector):
@@ -224,8 +229,7 @@ class GateItem(_ModelrouteItem):
     def call_report(self, start: float, stop: float, duration: float) -> pytest.TestReport:
         task = self.parent.assessment.judged(self.task)
         outcome: Literal["failed", "passed"] = "failed" if task.fails_build else "passed"
-        # Whatever has `toterminal` serves pytest as a representation of a failure.
-        failure: Any = GateFailure(task) if task.fails_build else None
+        failure: Any = task_failure(task) if task.fails_build else None
         # xdist's controller has not judged the task itself.
         # As ASCII: a model can answer with what UTF-8 cannot hold.
         sent = json.dumps(task_to_wire(task)) if hasattr(self.config, "workerinput") else None
@@ -242,34 +246,6 @@ class GateItem(_ModelrouteItem):
             modelroute_gate=task.task,
             modelroute_report=sent,
         )
-
-
-class GateFailure:
-    """Why a gate failed, in a few lines; the report's table and cases follow at the end of the session."""
-
-    def __init__(self, task: TaskReport) -> None:
-        reasons = [printable(reason) for reason in task.reasons]
-        self._lines = [f"{task.task} on {task.tier}: {task.verdict.value}", *(f"  {reason}" for reason in reasons)]
-        if task.way_out:
-            self._lines.append(f"  way out: {task.way_out}")
-        self.reprcrash = GateCrash(reasons[0])
-
-    def __str__(self) -> str:
-        return "\n".join(self._lines)
-
-    def toterminal(self, tw: Any) -> None:
-        for line in self._lines:
-            tw.line(line)
-
-
-class GateCrash:
-    """What pytest's short summary prints beside the node id."""
-
-    def __init__(self, message: str) -> None:
-        self.message = message
-
-    def __str__(self) -> str:
-        return self.message
 
 
 def _passed(

@@ -33,6 +33,7 @@ class SessionReport:
         self._assessment = assessment
         self._judged: dict[str, TaskReport] = {}
         self._errors: dict[str, dict[tuple[str, int], CaseResult]] = {}  # of the cases that ran, by case and sample
+        self._registry_judged = False
         self._fault: str | None = None
         self._refused = False
 
@@ -52,6 +53,7 @@ class SessionReport:
         return ", ".join(told)
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        self._registry_judged |= getattr(report, "modelroute_registry_gate", False)
         name = getattr(report, "modelroute_gate", None)
         if name is not None:
             wire = getattr(report, "modelroute_report", None)
@@ -72,7 +74,9 @@ class SessionReport:
             if task.verdict is Verdict.NOT_EVALUATED
             and (self._assessment.must_run(task.task) or task.task in self._errors)
         ]
-        if missing and session.exitstatus == pytest.ExitCode.OK:
+        gate = self._assessment.registry_gate
+        left_out = gate is not None and gate.fails_build and not self._registry_judged
+        if (missing or left_out) and session.exitstatus == pytest.ExitCode.OK:
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
         if not self._assessment.gates() and session.exitstatus == pytest.ExitCode.NO_TESTS_COLLECTED:
             session.exitstatus = pytest.ExitCode.OK  # a registry whose tasks are all ungated is listed, never failing

@@ -111,6 +111,11 @@ class CommitFiles:
         self._changed = frozenset(_paths(changed).split("\0"))
         self._working_tree = WorkingTree(rootdir)
 
+    def changed(self, path: PurePosixPath) -> bool:
+        """Whether the working tree may have another file at `path` than the commit; through a link it always may."""
+        name = self._prefix + str(path)
+        return name in self._changed or name not in self._objects
+
     def read(self, path: PurePosixPath, limit: int | None = None) -> bytes:
         name = self._followed(self._prefix + str(path))
         if name not in self._objects:

@@ -74,6 +74,14 @@ class Traits:
         }
         return tuple(trait for trait, objects in told.items() if objects)
 
+    def joined(self, other: Traits) -> Traits:
+        """With the objections of both."""
+        return Traits(
+            output=Output.LONG if Output.LONG in (self.output, other.output) else Output.SHORT,
+            failure=Failure.COSTLY if Failure.COSTLY in (self.failure, other.failure) else Failure.CHEAP,
+            reasoning=Reasoning.MULTI if Reasoning.MULTI in (self.reasoning, other.reasoning) else Reasoning.SINGLE,
+        )
+
     @property
     def recommended(self) -> Level:
         """Where a task with these traits belongs until something is measured."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any
@@ -13,7 +13,16 @@ from .asked import OwnCall, Prompt, PromptTemplate
 from .model import Acknowledgement, Registry, Task, Tier, merged
 from .prompts import is_directive
 
-__all__ = ["TIER_CHANGES", "Change", "ChangeKind", "compare", "reassigned", "strict_tasks"]
+__all__ = [
+    "ASSIGNMENT_CHANGES",
+    "TIER_CHANGES",
+    "Change",
+    "ChangeKind",
+    "compare",
+    "doubly_judged",
+    "reassigned",
+    "strict_tasks",
+]
 
 
 class ChangeKind(Enum):
@@ -26,7 +35,31 @@ class ChangeKind(Enum):
     TASK_REMOVED = "task_removed"
     DEFAULT_TIER_CHANGED = "default_tier_changed"
     TIERS_REORDERED = "tiers_reordered"
+    TIER_REMOVED = "tier_removed"
+    THRESHOLD_RAISED = "threshold_raised"
+    RULE_RELAXED = "rule_relaxed"
+    MIN_CASES_LOWERED = "min_cases_lowered"
+    MARGIN_RAISED = "margin_raised"
+    SAMPLES_LOWERED = "samples_lowered"
+    TRAITS_RELAXED = "traits_relaxed"
+    GOLDEN_REMOVED = "golden_removed"
+    GOLDEN_CHANGED = "golden_changed"
+    SCHEMA_CHANGED = "schema_changed"
+    OUTPUT_CHANGED = "output_changed"
+    SCORER_CHANGED = "scorer_changed"
+    RECORDING_EDITED = "recording_edited"
 
+
+# What decides which model answers, and what it is asked.
+ASSIGNMENT_CHANGES = frozenset(
+    {
+        ChangeKind.DOWNGRADE,
+        ChangeKind.UPGRADE,
+        ChangeKind.MODEL_SWAP,
+        ChangeKind.PROMPT_CHANGED,
+        ChangeKind.REQUEST_CHANGED,
+    }
+)
 
 TIER_CHANGES = frozenset({ChangeKind.DOWNGRADE, ChangeKind.UPGRADE, ChangeKind.MODEL_SWAP})
 
@@ -37,7 +70,8 @@ STRICT = frozenset({ChangeKind.DOWNGRADE, ChangeKind.MODEL_SWAP, ChangeKind.PROM
 class Change:
     """One difference; `old` and `new` are JSON-like, `place` is in the head's files.
 
-    `undoing` says, of a move to another tier or model, which edit takes it back.
+    `undoing` says, of a move to another tier or model and of what loosens, which edit takes it back. A change that
+    `loosens` takes something from what the base verified: it needs an acknowledgement.
     """
 
     kind: ChangeKind
@@ -47,16 +81,12 @@ class Change:
     place: Place
     acknowledged: Acknowledgement | None = None
     undoing: str = ""
+    loosens: bool = False
 
 
 def compare(base: Registry, head: Registry) -> tuple[Change, ...]:
     """All changes from `base` to `head`, those of the whole registry first, then task by task in head's order."""
-    known = [_identity(entry) for entry in base.acknowledged]
-    fresh = [entry for entry in head.acknowledged if _identity(entry) not in known]
-    return tuple(
-        dataclasses.replace(change, acknowledged=next((entry for entry in fresh if _names(entry, change)), None))
-        for change in _changes(base, head)
-    )
+    return tuple(_changes(base, head))
 
 
 def strict_tasks(changes: tuple[Change, ...], head: Registry) -> frozenset[str]:
@@ -66,6 +96,20 @@ def strict_tasks(changes: tuple[Change, ...], head: Registry) -> frozenset[str]:
         for change in changes
         if change.task is not None
         and (change.kind in STRICT or (change.kind is ChangeKind.TASK_ADDED and head.tasks[change.task].gated))
+    )
+
+
+def doubly_judged(changes: Collection[Change]) -> frozenset[str]:
+    """The tasks that the stricter of base and head decides.
+
+    Those that a change loosens and nobody acknowledged; and where a task's assignment changes too, acknowledged ones:
+    nobody turns a downgrade green by loosening its gate beside it.
+    """
+    assigned = {change.task for change in changes if change.kind in ASSIGNMENT_CHANGES and not change.loosens}
+    return frozenset(
+        change.task
+        for change in changes
+        if change.loosens and change.task is not None and (change.acknowledged is None or change.task in assigned)
     )
 
 
@@ -93,11 +137,21 @@ def _changes(base: Registry, head: Registry) -> Iterator[Change]:
     if base_order != head_order:
         yield Change(ChangeKind.TIERS_REORDERED, None, base_order, head_order, head.tiers_place)
     if base.default_tier != head.default_tier:
-        kind = ChangeKind.DEFAULT_TIER_CHANGED
-        yield Change(kind, None, base.default_tier, head.default_tier, head.default_tier_place)
+        old, new, place = base.tier(base.default_tier), head.tier(head.default_tier), head.default_tier_place
+        yield Change(
+            ChangeKind.DEFAULT_TIER_CHANGED,
+            None,
+            old.name,
+            new.name,
+            place,
+            undoing=f"put `default_tier: {old.name}` back at {place}",
+            loosens=old.served_by != new.served_by and not _is_upgrade(base, head, old, new),
+        )
     for name, task in base.tasks.items():
         if name not in head.tasks:
-            yield Change(ChangeKind.TASK_REMOVED, name, task.tier, head.default_tier, Place(head.label))
+            undoing = f"put the task {name} back in {head.label}"
+            kind, place = ChangeKind.TASK_REMOVED, Place(head.label)
+            yield Change(kind, name, task.tier, head.default_tier, place, undoing=undoing, loosens=True)
     for name, task in head.tasks.items():
         before = base.tasks.get(name)
         if before is None:
@@ -105,8 +159,15 @@ def _changes(base: Registry, head: Registry) -> Iterator[Change]:
             continue
         yield from _tier_change(base, head, before, task)
         if before.prompt is not None and _prompt_content(before.prompt) != _prompt_content(task.prompt):
+            asked = _prompt_name(before.prompt)
             yield Change(
-                ChangeKind.PROMPT_CHANGED, name, _prompt_name(before.prompt), _prompt_name(task.prompt), task.place
+                ChangeKind.PROMPT_CHANGED,
+                name,
+                asked,
+                _prompt_name(task.prompt),
+                task.place,
+                undoing=f"put its prompt {asked} back at {task.place}",
+                loosens=before.gated and task.prompt is None,
             )
         yield from _request_change(base, head, before, task)
 
@@ -121,16 +182,19 @@ def _tier_change(base: Registry, head: Registry, before: Task, after: Task) -> I
     known = base.rank(new.name)
     if known is not None and base.tiers[known].served_by != new.served_by:
         yield _swap(base.tiers[known], new, after.name)
+    kind = ChangeKind.UPGRADE if _is_upgrade(base, head, old, new) else ChangeKind.DOWNGRADE
+    undoing = f"put `tier: {old.name}` back at {after.tier_place}"
+    yield Change(kind, after.name, old.name, new.name, after.tier_place, undoing=undoing)
+
+
+def _is_upgrade(base: Registry, head: Registry, old: Tier, new: Tier) -> bool:
     steps = []
     for registry in (base, head):
         source, target = _rank(registry, old.served_by, old.name), _rank(registry, new.served_by, new.name)
         if source is not None and target is not None:
             steps.append(target - source)
     # In no order that knows both tiers is this a step up: then nothing says that it is not a step down.
-    upgrade = bool(steps) and min(steps) >= 0
-    kind = ChangeKind.UPGRADE if upgrade else ChangeKind.DOWNGRADE
-    undoing = f"put `tier: {old.name}` back at {after.tier_place}"
-    yield Change(kind, after.name, old.name, new.name, after.tier_place, undoing=undoing)
+    return bool(steps) and min(steps) >= 0
 
 
 def _swap(old: Tier, new: Tier, task: str) -> Change:
@@ -194,12 +258,3 @@ def _request_change(base: Registry, head: Registry, before: Task, after: Task) -
     if names:
         before_value, after_value = ({name: side.get(name) for name in names} for side in (old, new))
         yield Change(ChangeKind.REQUEST_CHANGED, after.name, before_value, after_value, after.place)
-
-
-def _identity(entry: Acknowledgement) -> tuple[Any, ...]:
-    return (entry.kind, entry.task, entry.old, entry.new, entry.reason)
-
-
-def _names(entry: Acknowledgement, change: Change) -> bool:
-    said = (entry.kind, entry.task, entry.old, entry.new)
-    return said == (change.kind.value, change.task, change.old, change.new)

@@ -16,6 +16,7 @@ from .comparison import Comparison, Rivals
 from .judging import Judge
 from .mending import unanswered
 from .model import PairedReport, RunReport, TaskReport, TierChange
+from .weakened import Weakened
 from .wording import counted
 
 __all__ = ["Assessment"]
@@ -37,6 +38,8 @@ class Assessment:
         }
         self._rivals = Rivals(project, comparison, self._evaluation, play)
         self._judge = Judge(project, comparison, self.evaluations, self._rivals, self.record_command)
+        self._weakened = Weakened(project, comparison.baseline, comparison.changes, play, self.record_command)
+        self.registry_gate = self._weakened.registry_gate(self.gates())
 
     def close(self) -> None:
         """Close the cassettes."""
@@ -54,7 +57,7 @@ class Assessment:
     def judged(self, name: str) -> TaskReport:
         """The task's report with its verdict."""
         if name not in self._reports:
-            self._reports[name] = self._judged(name)
+            self._reports[name] = self._weakened.applied(self._judged(name))
         return self._reports[name]
 
     def unjudged(self, name: str, errors: Sequence[CaseResult] = ()) -> TaskReport:
@@ -82,6 +85,8 @@ class Assessment:
         if name in self.comparison.tried:
             tier = self.project.registry.tasks[name].tier
             return f"{tier} is tried for it and its gate did not run: the session fails"
+        if name in self._weakened:
+            return "its gate is loosened against the base and did not run: the session fails"
         if self.must_run(name):
             return "its assignment changes against the base and its gate did not run: the session fails"
         return "its gate did not run"
@@ -109,6 +114,7 @@ class Assessment:
                 ),
                 *self.project.recordings.warnings(),
             ),
+            gate=self.registry_gate,
         )
 
     def record_command(self, name: str, tier: Tier) -> str:

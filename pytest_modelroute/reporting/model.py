@@ -16,6 +16,7 @@ from ..judgement.paired import Discordance, tango_interval
 from ..registry.base import Commit
 from ..registry.changes import Change
 from ..registry.model import GatePolicy, Price
+from .registry_gate import RegistryGate
 
 __all__ = ["PairedReport", "RunReport", "TaskReport", "TierChange", "count_outcomes", "percentile"]
 
@@ -127,13 +128,14 @@ class TaskReport:
 
 @dataclass(frozen=True)
 class RunReport:
-    """A whole run: `registry` is the path from rootdir."""
+    """A whole run: `registry` is the path from rootdir, `gate` the judgement of what changed beside the tasks."""
 
     registry: str
     base: Commit | None
     changes: tuple[Change, ...]
     tasks: tuple[TaskReport, ...]
     warnings: tuple[str, ...]
+    gate: RegistryGate | None = None
 
 
 def count_outcomes(outcomes: Iterable[Outcome]) -> Counts:

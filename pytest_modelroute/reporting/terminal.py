@@ -15,8 +15,9 @@ from ..registry.model import Correction, Rule
 from .cases import case_lines, listed
 from .model import PairedReport, RunReport, TaskReport
 from .numbers import interval, percent, points, usd
+from .registry_gate import RegistryGate
 from .text import columns, printable
-from .wording import counted
+from .wording import counted, way_out_lines
 
 __all__ = ["Line", "Tone", "printable", "render"]
 
@@ -53,6 +54,8 @@ def render(report: RunReport, width: int, verbosity: int) -> Iterator[Line]:
     for task in tasks:
         yield from _details(task, width)
     yield from _together(report)
+    if report.gate is not None and report.gate.fails_build:
+        yield from _registry_gate(report.gate)
     for warning in report.warnings:
         yield Line(f"warning: {warning}", Tone.DOUBTFUL)
 
@@ -131,7 +134,9 @@ def _change(change: Change) -> str:
         told += f": {change.task}"
     if change.old != change.new:
         told += f" ({strict_json.compact(change.old)} -> {strict_json.compact(change.new)})"
-    return told
+    if change.acknowledged is not None:
+        told += f", acknowledged: {change.acknowledged.reason}"
+    return printable(told)
 
 
 def _details(task: TaskReport, width: int) -> Iterator[Line]:
@@ -154,7 +159,15 @@ def _details(task: TaskReport, width: int) -> Iterator[Line]:
     if task.fails_build:
         yield from (Line(f"    {line}") for line in case_lines(task, width - 4))
     if task.way_out:
-        yield Line(f"  way out: {task.way_out}")
+        yield from map(Line, way_out_lines(task.way_out))
+
+
+def _registry_gate(gate: RegistryGate) -> Iterator[Line]:
+    yield Line("")
+    yield Line(f"{gate.registry}: fail", Tone.BAD, bold=True)
+    for reason in gate.reasons:
+        yield Line(f"  {printable(reason)}")
+    yield from map(Line, way_out_lines(gate.way_out))
 
 
 def _together(report: RunReport) -> Iterator[Line]:

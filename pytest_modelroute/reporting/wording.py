@@ -2,18 +2,27 @@
 
 from __future__ import annotations
 
-from .. import strict_json
 from ..judgement.clusters import Samples
 from ..judgement.demands import Demand, DemandKind
 from ..judgement.gate import Counts, Finding, FindingKind, Scope
 from ..judgement.paired import tango_interval
 from ..judgement.power import MOST_CASES
 from ..judgement.regression import Regression, RegressionKind
+from ..registry.acknowledging import entry_text
 from ..registry.changes import Change
 from ..registry.model import GatePolicy, Rule
 from .numbers import interval, percent, points
 
-__all__ = ["correction_reason", "counted", "demand_reason", "meeting", "reason", "regression_reason", "spread"]
+__all__ = [
+    "correction_reason",
+    "counted",
+    "demand_reason",
+    "meeting",
+    "reason",
+    "regression_reason",
+    "spread",
+    "way_out_lines",
+]
 
 
 def counted(number: int, noun: str, many: str | None = None) -> str:
@@ -135,15 +144,9 @@ def meeting(demands: tuple[Demand, ...], change: Change) -> str:
     """The edits that meet the demands."""
     edits = {
         DemandKind.CERTIFIED_RULE: "set `gate: {rule: certified}`",
-        DemandKind.ACKNOWLEDGEMENT: f"acknowledge it: `{entry(change)}`",
+        DemandKind.ACKNOWLEDGEMENT: f"acknowledge it: `{entry_text(change)}`",
     }
     return " and ".join(edits[demand.kind] for demand in demands)
-
-
-def entry(change: Change) -> str:
-    """The line under `acknowledged` that takes responsibility for a change."""
-    named = {"kind": change.kind.value, "task": change.task, "from": change.old, "to": change.new, "reason": "WHY"}
-    return f"- {strict_json.compact({key: value for key, value in named.items() if value is not None})}"
 
 
 def correction_reason(p: float, tasks: int) -> str:
@@ -152,3 +155,9 @@ def correction_reason(p: float, tasks: int) -> str:
         f"among {counted(tasks, 'changed task')} it does not pass: Holm's adjusted p is {p:.3f}, and 0.05 is the most;"
         " change fewer tasks at a time, or add golden cases"
     )
+
+
+def way_out_lines(way_out: str) -> list[str]:
+    """What stands below the reasons; entries of YAML keep lines of their own, to be pasted."""
+    first, *entries = way_out.split("\n")
+    return [f"  way out: {first}", *(f"    {entry}" for entry in entries)]

@@ -1,0 +1,80 @@
+"""All changes of a project against its base, and head's tasks with the cases and rules that the base had."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator
+
+from ..cassettes.edits import edited_recordings
+from ..cassettes.replay import Recordings, cassette_path
+from ..registry.acknowledging import acknowledge
+from ..registry.base import CommitFiles
+from ..registry.changes import Change, compare
+from ..registry.files import Files
+from ..registry.model import Registry
+from ..registry.weakening import weakened
+from .answers import AnswerReader
+from .evaluate import TaskMaterial
+from .golden_changes import golden_changes
+from .project import Baseline, Project
+from .scoring import make_scorer
+
+__all__ = ["all_changes", "former_material"]
+
+
+def all_changes(
+    base_files: CommitFiles, baseline: Baseline, files: Files, registry: Registry, project: Project
+) -> tuple[Change, ...]:
+    """What changed since the base, in the registry and in the files it names, with the entries that acknowledge it.
+
+    Those of the whole registry come first, then task by task in head's order. `registry` is head's own, without moves
+    that are only tried. Raises InputError for a new entry that names no change.
+    """
+    found = [
+        *compare(baseline.registry, registry),
+        *weakened(baseline.registry, base_files, registry, files),
+        *_golden(base_files, baseline, project),
+        *_recordings(base_files, baseline, registry, project.recordings),
+    ]
+    order = {name: number for number, name in enumerate(registry.tasks, start=1)}
+    found.sort(key=lambda change: -1 if change.task is None else order.get(change.task, 0))
+    return acknowledge(found, baseline.registry, registry)
+
+
+def _golden(base_files: CommitFiles, baseline: Baseline, project: Project) -> Iterator[Change]:
+    for name, cases in baseline.cases.items():
+        material, before = project.materials[name], baseline.registry.tasks[name]
+        golden = material.task.golden
+        if golden is not None and (golden != before.golden or base_files.changed(golden)):
+            yield from golden_changes(name, cases, material.cases, material.golden_label)
+
+
+def _recordings(
+    base_files: CommitFiles, baseline: Baseline, registry: Registry, recordings: Recordings
+) -> Iterator[Change]:
+    """Those of any tier: a tier that serves nothing today is tomorrow's downgrade."""
+    for task in registry.tasks:
+        for model in dict.fromkeys(tier.model for tier in registry.tiers):
+            path = cassette_path(registry.cassettes, task, model)
+            if registry.cassettes != baseline.registry.cassettes or base_files.changed(path):
+                before = baseline.recordings.cassette(task, model)
+                yield from edited_recordings(task, model, before, recordings.cassette(task, model))
+
+
+def former_material(baseline: Baseline, head: TaskMaterial, rescored: bool) -> TaskMaterial:
+    """Head's task as it asks today, on the base's cases, read and scored as the base did.
+
+    Unless it is `rescored`, head's scorer is the base's: then its module need not be run from git. Raises InputError
+    where the base's schema or scorer cannot be loaded any more.
+    """
+    before = baseline.registry.tasks[head.task.name]
+    reader = AnswerReader(before.output, baseline.files)
+    samples = max(head.task.samples, before.samples)
+    assert before.golden is not None
+    return TaskMaterial(
+        task=dataclasses.replace(head.task, output=before.output, score=before.score, samples=samples),
+        cases=baseline.cases[before.name],
+        asker=head.asker.reading(reader),
+        scorer=make_scorer(before.score, baseline.importer) if rescored else head.scorer,
+        golden_label=baseline.files.label(before.golden),
+    )

@@ -9,6 +9,7 @@ import pytest
 import yaml
 
 from pytest_modelroute.errors import Place
+from pytest_modelroute.registry.asked import PromptBuilder
 from pytest_modelroute.registry.checking import registry_schema
 from pytest_modelroute.registry.loading import load_registry
 from pytest_modelroute.registry.model import (
@@ -18,7 +19,6 @@ from pytest_modelroute.registry.model import (
     GatePolicy,
     OutputFormat,
     Price,
-    PromptBuilder,
     Rule,
     ScorerKind,
 )

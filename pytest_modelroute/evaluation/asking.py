@@ -15,7 +15,8 @@ from ..cassettes.lines import Interaction
 from ..cassettes.playback import Playback
 from ..cassettes.replay import Query, Recordings, recorded_body
 from ..errors import ErrorKind, InputError, Place, UnobtainedAnswer
-from ..registry.model import OwnCall, Task, Tier
+from ..registry.asked import OwnCall
+from ..registry.model import Task, Tier
 from .answers import Answer, AnswerReader, Usage, usage_of
 from .costs import total_usage
 from .golden import GoldenCase

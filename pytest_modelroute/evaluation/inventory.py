@@ -13,8 +13,9 @@ from ..cassettes.journal import FOLDER, Journal
 from ..cassettes.lines import KEY_IN_LINE, LINE_START, Interaction, parse_line
 from ..cassettes.replay import Query, cassette_path
 from ..errors import ErrorKind, UnobtainedAnswer
+from ..registry.asked import OwnCall
 from ..registry.files import WorkingTree
-from ..registry.model import OwnCall, Registry, Task, Tier
+from ..registry.model import Registry, Task, Tier
 from .answers import Usage, usage_of
 from .costs import cost_in_usd, total_usage
 from .evaluate import TaskMaterial

@@ -12,8 +12,9 @@ from typing import Any
 
 from ..cassettes.replay import Recordings
 from ..errors import InputError, Place
+from ..registry.asked import OwnCall, PromptBuilder
 from ..registry.files import Files
-from ..registry.model import OwnCall, PromptBuilder, Registry, Task
+from ..registry.model import Registry, Task
 from ..registry.prompts import find_module
 from .answers import AnswerReader
 from .asking import Asker, OwnAsker, PromptAsker

@@ -13,8 +13,9 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from ..errors import InputError, Place, one_of
+from ..registry.asked import PromptBuilder, PromptTemplate
 from ..registry.files import Files
-from ..registry.model import PromptBuilder, PromptTemplate, Task, Tier, merged
+from ..registry.model import Task, Tier, merged
 from .golden import GoldenCase
 from .templates import TemplateFault, compile_prompt
 

@@ -11,8 +11,8 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from ..errors import InputError, ModelrouteError, Place, did_you_mean
+from ..registry.asked import PromptTemplate
 from ..registry.files import Files, inside
-from ..registry.model import PromptTemplate
 from ..registry.prompts import is_directive
 
 __all__ = ["TemplateFault", "compile_prompt", "resolve_pointer"]

@@ -9,7 +9,8 @@ from enum import Enum
 from typing import Any
 
 from ..errors import InputError, Place, did_you_mean
-from .model import Acknowledgement, OwnCall, Prompt, PromptTemplate, Registry, Task, Tier, merged
+from .asked import OwnCall, Prompt, PromptTemplate
+from .model import Acknowledgement, Registry, Task, Tier, merged
 from .prompts import is_directive
 
 __all__ = ["TIER_CHANGES", "Change", "ChangeKind", "compare", "reassigned", "strict_tasks"]

@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 from .. import strict_json
 from ..errors import InputError, Place, did_you_mean
+from .asked import OwnCall, Prompt
 from .catalogue import TaskKind, read_traits
 from .checking import check_shape
 from .document import LARGEST_DOCUMENT, Document, parse_yaml
@@ -21,8 +22,6 @@ from .model import (
     GatePolicy,
     OutputFormat,
     OutputPolicy,
-    OwnCall,
-    Prompt,
     Registry,
     Rule,
     SchemaDocument,

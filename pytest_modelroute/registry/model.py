@@ -9,6 +9,7 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from ..errors import Place
+from .asked import Prompt
 from .catalogue import TaskKind, Traits
 
 __all__ = [
@@ -19,11 +20,7 @@ __all__ = [
     "GatePolicy",
     "OutputFormat",
     "OutputPolicy",
-    "OwnCall",
     "Price",
-    "Prompt",
-    "PromptBuilder",
-    "PromptTemplate",
     "Registry",
     "Rule",
     "SchemaDocument",
@@ -108,49 +105,6 @@ class Tier:
     def served_by(self) -> tuple[str, str, str | None]:
         """What decides which model answers: a change here is another model, whatever the tier is called."""
         return (self.provider, self.model, self.base_url)
-
-
-@dataclass(frozen=True, slots=True)
-class PromptTemplate:
-    """A prompt file's parsed content, and the digest of each fixed file that it includes.
-
-    `lines` has the line of each value by its path, as a parsed YAML document does.
-    """
-
-    path: PurePosixPath
-    content: Mapping[str, Any]
-    files: Mapping[str, str]
-    lines: Mapping[tuple[str | int, ...], int] = field(default_factory=dict, compare=False, repr=False)
-
-    def line(self, path: tuple[str | int, ...]) -> int | None:
-        """Where `path` stands, or its nearest ancestor that is written down."""
-        while path and path not in self.lines:
-            path = path[:-1]
-        return self.lines.get(path)
-
-
-@dataclass(frozen=True, slots=True)
-class PromptBuilder:
-    """A Python prompt: `reference` is `module:function`, `code` the module's syntax tree as text (None: not found)."""
-
-    reference: str
-    source: PurePosixPath | None
-    code: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class OwnCall:
-    """The team's own call path instead of a prompt: `module:function`, with its syntax tree as a builder's.
-
-    `hosts` are those that it may call beside the tier's endpoint.
-    """
-
-    reference: str
-    code: str | None
-    hosts: tuple[str, ...]
-
-
-Prompt = PromptTemplate | PromptBuilder | OwnCall
 
 
 @dataclass(frozen=True, slots=True)

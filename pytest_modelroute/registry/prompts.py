@@ -9,9 +9,9 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from ..errors import InputError, Place
+from .asked import PromptBuilder, PromptTemplate
 from .document import parse_yaml
 from .files import Files, inside
-from .model import PromptBuilder, PromptTemplate
 
 __all__ = ["find_module", "is_directive", "read_builder", "read_template"]
 

@@ -10,9 +10,10 @@ from ..evaluation.asking import Play
 from ..evaluation.evaluate import CaseResult, Evaluation, Outcome
 from ..evaluation.project import Baseline, Project
 from ..judgement.gate import Counts, Decision, Verdict, judge
+from ..registry.asked import OwnCall
 from ..registry.base import Commit
 from ..registry.changes import TIER_CHANGES, Change, ChangeKind
-from ..registry.model import OwnCall, ScorerKind, Task, Tier
+from ..registry.model import ScorerKind, Task, Tier
 from .commands import Invocation
 from .model import PairedReport, RunReport, TaskReport, TierChange
 from .pairing import distinct_counts, paired_report

@@ -10,7 +10,8 @@ from .. import strict_json
 from ..cassettes.lines import Interaction
 from ..evaluation.evaluate import CaseResult, Outcome, TaskMaterial
 from ..evaluation.golden import ABSENT, GoldenCase
-from ..registry.model import OwnCall, Tier
+from ..registry.asked import OwnCall
+from ..registry.model import Tier
 from .text import printable
 from .wording import counted
 

@@ -116,10 +116,11 @@ class Evaluation:
         try:
             obtained = self.material.asker.obtain(trial, self.tier, self._recordings, self._command, self._play)
             answer = obtained.answer
-            kind, detail = answer.fault, answer.detail
+            kind, detail, recordings = answer.fault, answer.detail, obtained.recordings
             if kind is None:
                 score = self._score(answer.output, case)
                 kind, detail = (None if score.correct else WrongKind.MISMATCH), score.detail
+                recordings = max(recordings, score.recordings)
         except UnobtainedAnswer as error:
             return self._error(trial, error.kind, error.detail)
         except InputError as error:  # a prompt builder that no longer answers as it did when the keys were made
@@ -135,7 +136,7 @@ class Evaluation:
             detail=detail,
             usage=obtained.usage,
             latency_ms=obtained.latency_ms,
-            recordings=obtained.recordings,
+            recordings=recordings,
             models=obtained.models,
         )
 
@@ -148,7 +149,7 @@ class Evaluation:
 
     def _score(self, output: Any, case: GoldenCase) -> Score:
         try:
-            return self.material.scorer.score(output, case.expected, case.input)
+            return self.material.scorer.score_case(case, output, self._command, self._play)
         except Exception as error:
             if isinstance(error, UnobtainedAnswer):
                 raise

@@ -30,6 +30,7 @@ class Recording:
         self._settings = settings
         self._assessment = assessment
         self._failed: list[str] = []
+        self._stopped = False
         project, baseline = assessment.project, assessment.comparison.baseline
         self._run = RecordingRun(project, baseline, settings.rootdir, settings.record)
 
@@ -56,26 +57,42 @@ class Recording:
 
     def _record(self, calls: LiveCalls, selected: dict[str, Sequence[GoldenCase]]) -> None:
         if self._settings.dry_run:
-            with calls.quiet():
-                plans = self._run.plans(selected, self._settings.record_tiers)
-            calls.tell_plan(plans)
+            self._plan(calls, selected)
             return
         with self._run.locked() as found:
             if found:
                 calls.write(f"an interrupted recording left {counted(found, 'answer')}, which are kept")
-            with calls.quiet():
-                plans = self._run.plans(selected, self._settings.record_tiers)
-            calls.tell_plan(plans)
-            if not plans:
-                return
-            tally = Tally(plans)
-            with calls.watched(tally) as on_event, calls.quiet():
-                outcome = self._run.record(plans, self._settings.concurrency, self._settings.timeout, on_event)
-        self._tell_outcome(calls, tally, outcome)
+            answers, grades = self._plan(calls, selected)
+            spent = self._make(calls, answers, 0.0) if answers else 0.0
+            if answers and grades and not self._stopped:  # what there is to grade is known only now
+                with calls.quiet():
+                    grades = self._run.grade_plans(selected, self._settings.record_tiers)
+            if grades and not self._stopped:
+                self._make(calls, grades, spent)
+
+    def _plan(
+        self, calls: LiveCalls, selected: dict[str, Sequence[GoldenCase]]
+    ) -> tuple[list[TaskPlan], list[TaskPlan]]:
+        """What is to be answered, and what is to be graded then, both told."""
+        with calls.quiet():
+            answers = self._run.plans(selected, self._settings.record_tiers)
+            grades = self._run.grade_plans(selected, self._settings.record_tiers, answers)
+        calls.tell_plan([*answers, *grades])
+        return answers, grades
+
+    def _make(self, calls: LiveCalls, plans: Sequence[TaskPlan], spent: float | None) -> float | None:
+        """Make the calls; gives USD spent so far, with those `spent` before."""
+        tally = Tally(plans, usd=spent)
+        with calls.watched(tally) as on_event, calls.quiet():
+            outcome = self._run.record(plans, self._settings.concurrency, self._settings.timeout, on_event)
+        self._stopped = outcome.stopped is not None
+        cost = None if tally.usd is None or spent is None else tally.usd - spent
+        self._tell_outcome(calls, tally, outcome, cost)
         if outcome.interrupted:
             raise KeyboardInterrupt
+        return tally.usd
 
-    def _tell_outcome(self, calls: LiveCalls, tally: Tally, outcome: Recorded) -> None:
+    def _tell_outcome(self, calls: LiveCalls, tally: Tally, outcome: Recorded, cost: float | None) -> None:
         for (task, tier), of_plan in tally.of_plan.items():
             told = f"{task} on {tier} ({of_plan.plan.tier.model})"
             calls.write(
@@ -88,9 +105,7 @@ class Recording:
                 self._failed.append(f"{told}: {of_plan.failed} of {of_plan.total} calls gave no answer")
         estimated = plan_usd(tally.plans)
         planned = f", planned {usd(estimated)}" if estimated is not None else ""
-        calls.write(
-            f"{counted(tally.answered, 'answer')} for {usd(tally.usd)} USD{planned}, in {duration(tally.elapsed)}"
-        )
+        calls.write(f"{counted(tally.answered, 'answer')} for {usd(cost)} USD{planned}, in {duration(tally.elapsed)}")
         if outcome.stopped is not None:
             self._failed.append(f"recording stopped: {outcome.stopped}")
             again = "what arrived is kept: give the same command again to record the rest"

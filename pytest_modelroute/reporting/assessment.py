@@ -9,14 +9,15 @@ from ..errors import ErrorKind, InputError
 from ..evaluation.asking import Play
 from ..evaluation.evaluate import CaseResult, Evaluation, Outcome
 from ..evaluation.project import Baseline, Project
-from ..judgement.gate import Counts, Decision, Verdict, judge
+from ..judgement.gate import Counts, Decision, FindingKind, Verdict, judge
 from ..registry.asked import OwnCall
 from ..registry.base import Commit
 from ..registry.changes import TIER_CHANGES, Change, ChangeKind
 from ..registry.model import ScorerKind, Task, Tier
+from .auditing import audited_counts, grader_report, refused_comparison
 from .commands import Invocation
 from .model import PairedReport, RunReport, TaskReport, TierChange
-from .pairing import distinct_counts, paired_report
+from .pairing import paired_report
 from .wording import reason, spread
 
 __all__ = ["Assessment", "Comparison"]
@@ -146,7 +147,7 @@ class Assessment:
             return self._report(task, Verdict.FAIL, (what,), way_out, ())
         evaluation = self.evaluations[name]
         results = evaluation.results()
-        distinct = distinct_counts(evaluation.keys, results)
+        distinct = audited_counts(evaluation, evaluation.keys, results)
         decision = judge(distinct, task.gate, self._base_counts(name, evaluation, results))
         reasons = [reason(finding) for finding in decision.findings]
         cases = len(evaluation.keys)
@@ -159,9 +160,22 @@ class Assessment:
         if decision.verdict is Verdict.ERROR:
             first = next(result for result in results if result.outcome is Outcome.ERROR)
             reasons.append(f"first: {first.case}: {first.detail}")
+        grader = grader_report(evaluation, self._invocation)
+        if grader is not None and decision.verdict is not Verdict.ERROR:
+            reasons.append(grader.told)
+        refused = self._refused_margin(task)
+        if refused is not None:
+            other = f"another grader at {task.score.place}, `self_grading: allow` there, or no `max_regression`"
+            return self._report(task, Verdict.ERROR, (refused, *reasons), other, results, distinct)
         return self._report(
             task, decision.verdict, tuple(reasons), self._way_out(task, decision, change, results), results, distinct
         )
+
+    def _refused_margin(self, task: Task) -> str | None:
+        """Why the gate's margin to the baseline means nothing, where it has one and that is so."""
+        if task.gate.max_regression is None or task.name not in self.comparison.strict:
+            return None
+        return refused_comparison(self._baseline_evaluation(task))
 
     def _base_counts(self, name: str, evaluation: Evaluation, results: tuple[CaseResult, ...]) -> Counts | None:
         """The outcomes on the cases that the base has too, where the task's assignment changes against it."""
@@ -171,7 +185,7 @@ class Assessment:
         shared = baseline.shared[name]
         cases = evaluation.material.cases
         keys = [key for key, case in zip(evaluation.keys, cases, strict=True) if case.id in shared]
-        return distinct_counts(keys, [result for result in results if result.case in shared])
+        return audited_counts(evaluation, keys, [result for result in results if result.case in shared])
 
     def _way_out(
         self, task: Task, decision: Decision, change: Change | None, results: tuple[CaseResult, ...]
@@ -180,6 +194,8 @@ class Assessment:
             return None
         if decision.verdict is Verdict.ERROR:
             return self._mending(task, results)
+        if any(finding.kind is FindingKind.UNAUDITED for finding in decision.findings):
+            return self._invocation.auditing(task.name)
         if change is not None and (task.name in self.comparison.tried or change.kind is not ChangeKind.UPGRADE):
             return self._taking_back(task, change)
         if decision.verdict is Verdict.INCONCLUSIVE:
@@ -197,6 +213,8 @@ class Assessment:
         tier = self.project.registry.tier(task.tier)
         if {result.kind for result in results if result.outcome is Outcome.ERROR} == {ErrorKind.SCORER}:
             return f"mend the scorer or the schema of {task.name} ({task.score.place})"
+        if {result.kind for result in results if result.outcome is Outcome.ERROR} == {ErrorKind.GRADER}:
+            return f"mend the rubric of {task.name} ({task.score.place}), and record its grades"
         cassette = self.project.recordings.cassette(task.name, tier.model)
         if cassette.fault:
             return f"restore {cassette.label} from git, or delete it and record"
@@ -235,6 +253,7 @@ class Assessment:
             price=tier.price,
             results=results,
             judged=judged,
+            grader=grader_report(self.evaluations[task.name], self._invocation) if results else None,
         )
 
     def _paired(self, task: Task, results: tuple[CaseResult, ...]) -> PairedReport | None:

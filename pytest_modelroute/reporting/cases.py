@@ -47,17 +47,17 @@ def case_lines(task: TaskReport, width: int) -> Iterator[str]:
     broke = frozenset(task.paired.broke) if task.paired else frozenset()
     faulty.sort(key=lambda result: (result.outcome is not Outcome.ERROR, result.case not in broke))
     for result in faulty[:MOST_CASES]:
-        yield cut(_case(result, width), width)
+        yield cut(_case(result, width, graded=task.grader is not None), width)
     if len(faulty) > MOST_CASES:
         yield f"... and {len(faulty) - MOST_CASES} more"
 
 
-def _case(result: CaseResult, width: int) -> str:
+def _case(result: CaseResult, width: int, *, graded: bool) -> str:
     head = f"{printable(result.case)}  {result.kind.value if result.kind else ''}"
     room = width - columns(head) - 2
     if result.outcome is Outcome.ERROR:
         return f"{head}  {printable(result.detail.partition(COMMAND)[0])}"
-    if result.kind is WrongKind.MISMATCH:
+    if result.kind is WrongKind.MISMATCH and not graded:  # where a grader says why, that says most
         if isinstance(result.expected, Mapping) and isinstance(result.output, Mapping):
             parts = _parting(result.expected, result.output, result.detail)
             if parts:

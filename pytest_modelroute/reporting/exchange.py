@@ -22,10 +22,11 @@ LONGEST_DATA = 200  # characters of an image or a document in a request
 
 @dataclass(frozen=True)
 class Given:
-    """The result of one sample, with the recorded calls that it rests on."""
+    """The result of one sample, with the recorded calls that it rests on; `grade` is a grader's verdict on it."""
 
     result: CaseResult
     interactions: tuple[Interaction, ...]
+    grade: Interaction | None = None
 
 
 @dataclass(frozen=True)
@@ -123,6 +124,9 @@ def _given(given: Given, hidden: Callable[[str], str], *, own: bool, numbered: b
             yield from _labelled(label, hidden(text))
     if own and result.outcome is not Outcome.ERROR:
         yield from _labelled("returned", hidden(_value(result.output)))
+    if given.grade is not None:
+        for _, text in _said(given.grade):
+            yield from _labelled("graded", hidden(text))
     if given.interactions:
         yield from _indented(hidden(", ".join(_measured(given))))
 

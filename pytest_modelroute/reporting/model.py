@@ -16,6 +16,7 @@ from ..judgement.paired import Discordance, tango_interval
 from ..registry.base import Commit
 from ..registry.changes import Change
 from ..registry.model import GatePolicy, Price
+from .grader import GraderReport
 
 __all__ = ["PairedReport", "RunReport", "TaskReport", "TierChange", "count_outcomes", "percentile"]
 
@@ -31,7 +32,10 @@ class TierChange:
 
 @dataclass(frozen=True, slots=True)
 class PairedReport:
-    """The baseline tier on the cases that both tiers answered; `broke` and `fixed` are case ids, never netted."""
+    """The baseline tier on the cases that both tiers answered; `broke` and `fixed` are case ids, never netted.
+
+    `self_graded` is whether a grader judged the baseline that is that tier's model itself.
+    """
 
     tier: str
     cases: int
@@ -39,6 +43,7 @@ class PairedReport:
     broke: tuple[str, ...]
     fixed: tuple[str, ...]
     usd_per_1000_calls: float | None
+    self_graded: bool = False
 
     @property
     def discordance(self) -> Discordance:
@@ -71,6 +76,7 @@ class TaskReport:
     price: Price | None
     results: tuple[CaseResult, ...] | None
     judged: Counts | None
+    grader: GraderReport | None = None
 
     @property
     def fails_build(self) -> bool:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from ..evaluation.costs import usd_per_1000_calls
 from ..evaluation.evaluate import CaseResult, Evaluation, Outcome, case_outcomes
+from ..evaluation.grading import grader_of
 from ..judgement.clusters import Samples
 from ..judgement.gate import Counts
 from .model import PairedReport
@@ -47,6 +48,7 @@ def paired_report(baseline: Evaluation, keys: Sequence[str], results: Sequence[C
     if not pairs:
         return None
     right, wrong = Outcome.CORRECT, Outcome.WRONG
+    grader = grader_of(baseline.material)
     return PairedReport(
         tier=baseline.tier.name,
         cases=len(pairs),
@@ -56,4 +58,5 @@ def paired_report(baseline: Evaluation, keys: Sequence[str], results: Sequence[C
         usd_per_1000_calls=usd_per_1000_calls(
             [result.usage for result in answered if result.case in pairs], baseline.tier.price
         ),
+        self_graded=grader is not None and grader.serves(baseline.tier),
     )

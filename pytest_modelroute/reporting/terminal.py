@@ -96,7 +96,9 @@ def _row(task: TaskReport) -> tuple[str, ...]:
         percent(limit) if task.cases else "-",
         f"{len(paired.broke)}/{len(paired.fixed)}" + f" vs {paired.tier}" * (task.change is None) if paired else "-",
         cost,
-        task.verdict.value + ("!" if task.fails_build and task.verdict is Verdict.INCONCLUSIVE else ""),
+        task.verdict.value
+        + ("!" if task.fails_build and task.verdict is Verdict.INCONCLUSIVE else "")
+        + (f", {task.grader.shortcoming}" if task.grader and task.grader.shortcoming and task.results else ""),
     )
 
 
@@ -132,6 +134,9 @@ def _change(change: Change) -> str:
 def _details(task: TaskReport, width: int) -> Iterator[Line]:
     again = f"some cases were recorded up to {task.most_recordings} times with different answers"
     if not _noteworthy(task):
+        if task.grader is not None and task.results:
+            tone = Tone.DOUBTFUL if task.grader.shortcoming else Tone.PLAIN
+            yield Line(printable(f"{task.task}: {task.grader.told}"), tone)
         if task.most_recordings > 1:  # until it passed, perhaps
             yield Line(f"{task.task}: {again}", Tone.DOUBTFUL)
         return
@@ -159,6 +164,8 @@ def _comparison(paired: PairedReport, width: int) -> Iterator[Line]:
         f" broke {len(paired.broke)}, fixed {len(paired.fixed)}"
         f" ({points(paired.discordance.difference)} points, 95 % bounds {points(lower)} to {points(upper)})"
     )
+    if paired.self_graded:
+        yield Line(f"    {paired.tier} is the grader's model: it graded its own answers here", Tone.DOUBTFUL)
     for what, cases in (("broke", paired.broke), ("fixed", paired.fixed)):
         if cases:
             yield Line("    " + listed(what, cases, width - 4))

@@ -16,7 +16,7 @@ from ..evaluation.grading import grader_of
 from ..registry.model import Tier
 from ..reporting.exchange import Asked, Exchange, Given, exchange_lines
 from .main import ExitStatus
-from .opening import Opened, open_project, record_command
+from .opening import Opened, gated_task, open_project, record_command
 
 __all__ = ["run"]
 
@@ -29,7 +29,7 @@ def run(arguments: argparse.Namespace) -> ExitStatus:
 
 def _run(arguments: argparse.Namespace, opened: Opened) -> ExitStatus:
     registry = opened.project.registry
-    material = _material(opened, arguments.task)
+    material = gated_task(opened, arguments.task)
     case = _case(material, arguments.case)
     tiers = {tier.name: tier for tier in registry.tiers}
     if arguments.tier is not None and arguments.tier not in tiers:
@@ -41,16 +41,6 @@ def _run(arguments: argparse.Namespace, opened: Opened) -> ExitStatus:
     for line in exchange_lines(exchange, credential_scan(registry).hidden):
         print(line)
     return ExitStatus.FINE
-
-
-def _material(opened: Opened, name: str) -> TaskMaterial:
-    registry, materials = opened.project.registry, opened.project.materials
-    if name not in registry.tasks:
-        raise InputError(f"unknown task '{name}'", valid=did_you_mean(name, registry.tasks))
-    if name not in materials:
-        what = f"task '{name}' has no cases to show: it is not gated"
-        raise InputError(what, place=registry.tasks[name].place, valid="a task with `golden:` and `prompt:` or `call:`")
-    return materials[name]
 
 
 def _case(material: TaskMaterial, name: str) -> GoldenCase:
@@ -65,7 +55,7 @@ def _case(material: TaskMaterial, name: str) -> GoldenCase:
 
 def _asked(opened: Opened, material: TaskMaterial, case: GoldenCase, tier: Tier) -> Asked:
     recordings = opened.project.recordings
-    command = record_command(opened, material.task.name, case.id, tier.name)
+    command = record_command(opened, material.task.name, tier.name, case.id)
     evaluation = Evaluation(dataclasses.replace(material, cases=(case,)), tier, recordings, command)
     given = tuple(
         Given(result, tuple(_interactions(opened, material, case, tier, result.sample)), _grade(material, case, result))

@@ -8,13 +8,15 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from ..errors import InputError, did_you_mean
+from ..evaluation.evaluate import TaskMaterial
 from ..evaluation.inventory import cassette_paths
 from ..evaluation.project import Project, load_project
 from ..registry.files import WorkingTree
 from ..registry.loading import load_registry
+from ..registry.model import Task
 from ..reporting.commands import Invocation
 
-__all__ = ["Opened", "check_tasks", "open_project", "record_command"]
+__all__ = ["Opened", "check_tasks", "gated_task", "invocation", "known_task", "open_project", "record_command"]
 
 MARKS = ("pytest.ini", "pyproject.toml", "tox.ini", "setup.cfg", ".git")
 DEFAULT_REGISTRY = PurePosixPath("modelroute.yaml")
@@ -70,9 +72,31 @@ def check_tasks(opened: Opened, tasks: Sequence[str]) -> None:
             raise InputError(f"unknown task '{name}'", valid=did_you_mean(name, known))
 
 
-def record_command(opened: Opened, task: str, case: str, tier: str) -> str:
-    """The command that records a case on a tier, to paste where this command was given."""
+def known_task(opened: Opened, name: str) -> Task:
+    """The task of that name. Raises InputError where the registry has none."""
+    tasks = opened.project.registry.tasks
+    if name not in tasks:
+        raise InputError(f"unknown task '{name}'", valid=did_you_mean(name, tasks))
+    return tasks[name]
+
+
+def gated_task(opened: Opened, name: str) -> TaskMaterial:
+    """The task with its cases. Raises InputError where the registry has none of that name, or it is not gated."""
+    task = known_task(opened, name)
+    if name not in opened.project.materials:
+        what = f"task '{name}' has no cases: it is not gated"
+        raise InputError(what, place=task.place, valid="a task with `golden:` and `prompt:` or `call:`")
+    return opened.project.materials[name]
+
+
+def invocation(opened: Opened) -> Invocation:
+    """How commands name the registry, to paste where this command was given."""
     registry = opened.project.registry
     path = Path(os.path.relpath(opened.rootdir / registry.path)).as_posix()
-    invocation = Invocation(path, None if registry.path == DEFAULT_REGISTRY else str(registry.path))
-    return invocation.recording(task, case, beside=None if registry.tasks[task].tier == tier else tier)
+    return Invocation(path, None if registry.path == DEFAULT_REGISTRY else str(registry.path))
+
+
+def record_command(opened: Opened, task: str, tier: str, *case: str) -> str:
+    """The command that records a task on a tier, or one case of it."""
+    beside = None if opened.project.registry.tasks[task].tier == tier else tier
+    return invocation(opened).recording(task, *case, beside=beside)

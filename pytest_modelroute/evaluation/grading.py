@@ -77,6 +77,12 @@ class Grader(Scorer):
         other._grades = (*first, *self._grades, *last)
         return other
 
+    def labelled(self, labels: Labels) -> Grader:
+        """The same grader, with what people say now."""
+        other = copy.copy(self)
+        other.labels = labels
+        return other
+
     def serves(self, answering: Tier) -> bool:
         """Whether the tier's answers are those of the grader's own model."""
         return self.tier.served_by == answering.served_by

@@ -67,6 +67,7 @@ class Recording:
             if answers and grades and not self._stopped:  # what there is to grade is known only now
                 with calls.quiet():
                     grades = self._run.grade_plans(selected, self._settings.record_tiers)
+                self._check_rest(calls, grades, spent)
             if grades and not self._stopped:
                 self._make(calls, grades, spent)
 
@@ -80,12 +81,26 @@ class Recording:
         calls.tell_plan([*answers, *grades])
         return answers, grades
 
+    def _check_rest(self, calls: LiveCalls, grades: Sequence[TaskPlan], spent: float | None) -> None:
+        """Stop before the grades where they would exceed what the answers have left of the cap."""
+        cap, cost = self._settings.max_usd, plan_usd(grades)
+        if cap is not None and grades and (spent is None or cost is None or spent + cost > cap):
+            told = (
+                f"{usd(spent)} USD are spent, grading takes about {usd(cost)}, and --modelroute-max-usd is {usd(cap)}"
+            )
+            self._stop(calls, told)
+
+    def _stop(self, calls: LiveCalls, reason: str) -> None:
+        self._stopped = True
+        self._failed.append(f"recording stopped: {reason}")
+        again = "what arrived is kept: give the same command again to record the rest"
+        calls.write(f"stopped: {reason}; {again}")
+
     def _make(self, calls: LiveCalls, plans: Sequence[TaskPlan], spent: float | None) -> float | None:
         """Make the calls; gives USD spent so far, with those `spent` before."""
         tally = Tally(plans, usd=spent)
         with calls.watched(tally) as on_event, calls.quiet():
             outcome = self._run.record(plans, self._settings.concurrency, self._settings.timeout, on_event)
-        self._stopped = outcome.stopped is not None
         cost = None if tally.usd is None or spent is None else tally.usd - spent
         self._tell_outcome(calls, tally, outcome, cost)
         if outcome.interrupted:
@@ -107,9 +122,7 @@ class Recording:
         planned = f", planned {usd(estimated)}" if estimated is not None else ""
         calls.write(f"{counted(tally.answered, 'answer')} for {usd(cost)} USD{planned}, in {duration(tally.elapsed)}")
         if outcome.stopped is not None:
-            self._failed.append(f"recording stopped: {outcome.stopped}")
-            again = "what arrived is kept: give the same command again to record the rest"
-            calls.write(f"stopped: {outcome.stopped}; {again}")
+            self._stop(calls, outcome.stopped)
 
     @staticmethod
     def _tell_models(calls: LiveCalls, plan: TaskPlan, tally: Tally) -> None:

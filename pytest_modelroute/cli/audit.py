@@ -58,9 +58,8 @@ def _run(arguments: argparse.Namespace, opened: Opened) -> ExitStatus:
     report = grader_report(now, invocation(opened))
     assert report is not None
     if arguments.json:
-        print(
-            json.dumps({"format": 1, "task": material.task.name, "tier": tier.name, **grader_to_wire(report)}, indent=2)
-        )
+        told = {"format": 1, "task": material.task.name, "answers_of": tier.name, "grader": grader_to_wire(report)}
+        print(json.dumps(told, ensure_ascii=False, indent=2))
     else:
         for line in audit_lines(report, material.task.gate.max_error):
             print(line)

@@ -51,11 +51,14 @@ def grader_report(evaluation: Evaluation, invocation: Invocation) -> GraderRepor
         return None
     found = judgements(material, evaluation.keys, evaluation.results())
     if found is None:
-        return GraderReport(grader.tier.name, grader.tier.model, Audit(0, 0, len(material.cases)), (), (), None)
+        audit = Audit(0, 0, len(material.cases))
+        return GraderReport(grader.tier.name, grader.tier.model, audit, (), (), audit.required, None)
     counted = [each.label for each in (*found.flagged, *found.checked) if each.label is not None]
     people = tuple(dict.fromkeys(label.by for label in counted))
     command = invocation.auditing(material.task.name)
-    return GraderReport(grader.tier.name, grader.tier.model, _audit(found), grader.labels.about, people, command)
+    audit, about = _audit(found), grader.labels.about
+    left = sum(each.label is None for each in found.passed[: audit.required])
+    return GraderReport(grader.tier.name, grader.tier.model, audit, about, people, left, command)
 
 
 def refused_comparison(baseline: Evaluation | None) -> str | None:

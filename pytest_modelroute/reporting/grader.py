@@ -16,7 +16,8 @@ __all__ = ["GraderReport", "audit_lines", "grader_from_wire", "grader_to_wire"]
 class GraderReport:
     """The grader of a task's answers. `about` says how its labels were made, `people` who made those that count.
 
-    `command` is what labels; None where there is no auditing these answers.
+    `passed_left` of the passed cases that are required have no label. `command` is what labels; None where there is no
+    auditing these answers.
     """
 
     tier: str
@@ -24,6 +25,7 @@ class GraderReport:
     audit: Audit
     about: tuple[str, ...]
     people: tuple[str, ...]
+    passed_left: int
     command: str | None
 
     @property
@@ -31,7 +33,11 @@ class GraderReport:
         """Why its verdicts are not known to be right, in a few words; None where an audit tells how far they are."""
         if self.audit.complete and self.command is not None:
             return None
-        return "audit incomplete" if self.audit.checked and self.command is not None else "grader not audited"
+        return "audit incomplete" if self._begun and self.command is not None else "grader not audited"
+
+    @property
+    def _begun(self) -> bool:
+        return self.audit.flagged_checked > 0 or self.passed_left < self.audit.required
 
     @property
     def told(self) -> str:
@@ -39,7 +45,7 @@ class GraderReport:
         audit = self.audit
         if self.command is None:
             return f"graded by {self.tier}: grader not audited, and an audit takes one sample a case"
-        if not audit.checked and not audit.complete:
+        if not audit.complete and not self._begun:
             return f"graded by {self.tier}: grader not audited ({self.command})"
         if not audit.complete:
             return f"graded by {self.tier}: audit incomplete: {self._to_label} ({self.command})"
@@ -57,8 +63,8 @@ class GraderReport:
         left = []
         if audit.flagged > audit.flagged_checked:
             left.append(f"{audit.flagged - audit.flagged_checked} of {audit.flagged} flagged")
-        if audit.required > audit.passed_checked:
-            left.append(f"{audit.required - audit.passed_checked} of {audit.required} passed")
+        if self.passed_left:
+            left.append(f"{self.passed_left} of {audit.required} passed")
         return f"{' and '.join(left)} cases still to label"
 
 
@@ -99,6 +105,7 @@ def grader_to_wire(report: GraderReport) -> dict[str, Any]:
         "model": report.model,
         "audited": complete,
         "labels": asdict(audit),
+        "passed_left": report.passed_left,
         "sensitivity": asdict(audit.sensitivity) if complete and audit.sensitivity else None,
         "specificity": asdict(audit.specificity) if complete and audit.specificity else None,
         "error_rate": audit.error_rate if complete else None,
@@ -116,4 +123,4 @@ def grader_from_wire(wire: Mapping[str, Any] | None) -> GraderReport | None:
         return None
     audit = Audit(**wire["labels"])
     about, people = tuple(wire["about"]), tuple(wire["labelled_by"])
-    return GraderReport(wire["tier"], wire["model"], audit, about, people, wire["label_with"])
+    return GraderReport(wire["tier"], wire["model"], audit, about, people, wire["passed_left"], wire["label_with"])

@@ -41,9 +41,11 @@ def grades_itself(grader: GraderPolicy, grading: Tier, answering: Tier) -> bool:
 
 
 def refuse_self_grading(registry: Registry, task: Task, told: str) -> None:
-    """Raise InputError where the task's own tier grades it; `told` is what is wrong then."""
+    """Raise InputError where the tier of a gated task grades it; `told` begins what is said then."""
     grader = task.score.grader
-    if grader is not None and grades_itself(grader, registry.tier(grader.tier), registry.tier(task.tier)):
+    if grader is None or not task.gated:
+        return
+    if grades_itself(grader, registry.tier(grader.tier), registry.tier(task.tier)):
         same = "" if grader.tier == task.tier else f", the same model as '{grader.tier}'"
         what = f"{told}: '{task.tier}'{same} would grade its own answers"
         raise InputError(what, place=task.score.place, valid="another tier as grader, or self_grading: allow")

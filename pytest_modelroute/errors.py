@@ -60,12 +60,16 @@ class ErrorKind(Enum):
 
 
 class UnobtainedAnswer(ModelrouteError):
-    """The answer to one case could not be obtained or scored: an error, never a wrong answer."""
+    """The answer to one case could not be obtained or scored: an error, never a wrong answer.
 
-    def __init__(self, kind: ErrorKind, detail: str):
+    `lasting` is whether asking the same again cannot help.
+    """
+
+    def __init__(self, kind: ErrorKind, detail: str, *, lasting: bool = False):
         super().__init__(detail)
         self.kind = kind
         self.detail = detail
+        self.lasting = lasting
 
 
 def one_of(names: Iterable[str]) -> str:

@@ -53,3 +53,11 @@ def test_a_task_states_its_traits_over_those_of_its_kind(tmp_path: Path) -> None
     found = {name: task.traits.objections if task.traits else None for name, task in registry.tasks.items()}
     assert found == {"a": ("reasoning: multi",), "b": None, "c": ("output: long",)}
     assert registry.tasks["a"].kind is TaskKind.CODE_REVIEW
+
+
+def test_the_readme_s_table_is_the_catalogue() -> None:
+    readme = (Path(__file__).parent.parent / "README.md").read_text(encoding="utf-8")
+    for kind, entry in CATALOGUE.items():
+        traits = entry.traits
+        answers = (traits.output.value, traits.failure.value, traits.reasoning.value, entry.recommended.value)
+        assert f"| `{kind.value}` | {' | '.join(answers)} | {entry.why} | {entry.upgrade_when} |\n" in readme

@@ -194,11 +194,11 @@ def test_an_interrupt_is_quiet(project: Project) -> None:
         stderr=subprocess.PIPE,
         text=True,
     )
-    assert process.stdout is not None
-    assert process.stdout.readline() == "asked\n"
+    assert process.stderr is not None
+    assert process.stderr.readline() == "asked\n"
     process.send_signal(signal.SIGINT)
-    _, errors = process.communicate(timeout=20)
-    assert (process.returncode, errors) == (130, "")
+    output, errors = process.communicate(timeout=20)
+    assert (process.returncode, output, errors) == (130, "", "")
 
 
 COMMANDS = [("list",), ("show", "classify", "message-001"), ("prune",), ("format",)]
@@ -212,6 +212,7 @@ def test_broken_input_is_told_as_pytest_tells_it(project: Project, command: tupl
     outside = refused(cassettes(project, *command, "--rootdir", "golden"))
     assert f"modelroute.yaml is outside the rootdir {project.folder / 'golden'}" in outside
     assert "is not a folder" in refused(cassettes(project, *command, "--rootdir", "modelroute.yaml"))
+    assert "'golden' is a folder, not a registry" in refused(cassettes(project, *command, "--registry", "golden"))
     assert tree(project) == before
     project.replace("  classify:\n    tier: large", "  classify:\n    tier: larg")
     broken = refused(cassettes(project, *command))
@@ -219,11 +220,23 @@ def test_broken_input_is_told_as_pytest_tells_it(project: Project, command: tupl
     assert "did you mean 'large'?" in broken
 
 
+def test_what_was_typed_steers_no_terminal(project: Project) -> None:
+    told = refused(cassettes(project, "show", "classify", "\x1b[31mmessage-001"))
+    assert "has no case '\\x1b[31mmessage-001'\n  valid: did you mean 'message-001'" in told
+
+
 @pytest.mark.parametrize("command", ["list", "prune", "format"])
 def test_an_unknown_task_is_told_with_the_likeliest(project: Project, command: str) -> None:
     assert "unknown task 'clasify'\n  valid: did you mean 'classify'?" in refused(
         cassettes(project, command, "clasify")
     )
+
+
+@pytest.mark.parametrize("command", ["list", "prune", "format"])
+def test_a_file_where_the_cassettes_should_stand_is_told(project: Project, command: str) -> None:
+    shutil.rmtree(project.folder / "cassettes")
+    (project.folder / "cassettes").touch()
+    assert "cassettes is not a folder\n  fix: move it away" in refused(cassettes(project, command))
 
 
 def test_the_rootdir_is_the_nearest_folder_that_says_so(project: Project) -> None:
@@ -351,7 +364,7 @@ def test_list_counts_a_case_as_the_worst_of_its_samples_and_shares_a_file_betwee
         text.replace("    tier: large\n    golden", "    tier: large\n    samples: 2\n    golden")
     )
     rows = cells(fine(cassettes(project, "list", "classify")))
-    assert rows["classify/large"][:3] == ["0", "0", "120"], "the second sample is not recorded"
+    assert rows["classify/large"][:3] == ["0", "120", "0"], "the second sample is not recorded"
     assert rows["classify/large-long"] == ["0", "0", "120"], "what the file is like stands once"
 
 
@@ -398,8 +411,10 @@ def own(project: Project) -> Project:
     return project
 
 
-def test_a_task_with_its_own_call_path_is_counted_without_running_it(own: Project) -> None:
+def test_a_task_with_its_own_call_path_is_counted_by_its_replay(own: Project) -> None:
     rows = cells(fine(cassettes(own, "list", "reply")))
+    assert (own.folder / "asked.txt").read_text() == "small-1\n", "what is not recorded is not run"
+    (own.folder / "asked.txt").unlink()
     assert rows["reply/small"][:6] == ["1", "0", "0", "0", "0", "1"]
     assert rows["reply/small"][8] == "0.000120"
     assert rows["reply/large"][:3] == ["0", "1", "0"]
@@ -412,6 +427,37 @@ def test_a_task_with_its_own_call_path_is_counted_without_running_it(own: Projec
     assert "  returned: Yes Yes hello!!\n" in output
     assert "20 tokens in, 10 out" in output
     assert (own.folder / "asked.txt").read_text() == "small-1\n"
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ('text = input["text"]', 'text = "Please: " + input["text"]'),
+        ("range(2)", "range(1)"),
+        ("range(2)", "range(3)"),
+        ("    return text", "    raise KeyError(text)"),
+    ],
+)
+def test_list_tells_what_a_changed_function_can_use_no_more(own: Project, old: str, new: str) -> None:
+    own.replace(old, new, "own.py")
+    before = tree(own)
+    done = run(own, "cassettes", "list", "reply", "--check")
+    assert (done.returncode, done.stderr) == (1, "")
+    assert cells(done.stdout)["reply/small"][:3] == ["0", "0", "1"]
+    after = tree(own)
+    after.pop("asked.txt")
+    assert after == before
+
+
+def test_what_the_team_s_own_code_prints_is_no_part_of_the_output(own: Project) -> None:
+    own.replace("def ask(", "print('as it is imported')\ndef ask(", "own.py")
+    own.replace("    return text", "    print('as it is asked')\n    return text", "own.py")
+    done = run(own, "cassettes", "list", "reply", "--json")
+    assert json.loads(done.stdout)["cassettes"][1]["tiers"][0]["answered"] == 1
+    assert done.stderr == "as it is imported\nas it is asked\n"
+    done = run(own, "cassettes", "show", "reply", "one")
+    assert done.stdout.startswith("reply one (golden/reply.jsonl:1)\n")
+    assert done.stderr == "as it is imported\nas it is asked\n"
 
 
 # ---- show
@@ -456,8 +502,8 @@ def test_show_tells_samples_and_what_a_tier_is_asked_otherwise(project: Project)
     project.replace("    tier: small\n", "    tier: small\n    samples: 2\n")
     project.replace("name: nano, model: nano-1,", "name: nano, model: nano-1, request: {max_tokens: 9},")
     output = fine(cassettes(project, "show", "reply", "reply 7"))
-    assert "  sample 0: correct\n  answer: We have received message 7.\n" in output
-    assert "  sample 1: error, stale: recorded for another request (betas or sample): " in output
+    assert "  sample 1: correct\n  answer: We have received message 7.\n" in output
+    assert "  sample 2: error, missing: not recorded: pytest " in output
     assert "\nnano (nano-1)\n  asked with max_tokens: 9\n" in output
 
 

@@ -43,6 +43,7 @@ def test_a_downgrade_beyond_the_threshold_fails_with_a_readable_reason(project: 
 classify: fail
   30 wrong of 120: 25 % (18.6-32.3 %), at most 8 % allowed
   against large on 120 cases: broke 27, fixed 0 (+22.5 points, 95 % bounds +16.9 to +29.3)
+    McNemar's exact p 1.5e-08: a description, which decides nothing
     broke: message-004, message-008, message-012, message-016, message-020, message-024, message-028, ... and 20 more
     message-004  mismatch  label: expected "shipping", got "other"
 """
@@ -79,13 +80,18 @@ def test_the_json_report_has_the_contract_s_fields_and_numbers(project: Project)
     latency = classify.pop("latency_ms")
     assert 0 <= latency["p50"] <= latency["p95"]
     paired = classify.pop("paired")
-    assert {name: paired[name] for name in ("tier", "cases", "wrong", "broke", "fixed", "difference")} == {
+    assert {
+        name: paired[name]
+        for name in ("tier", "cases", "wrong", "broke", "fixed", "difference", "mcnemar_p", "unanswered")
+    } == {
         "tier": "large",
         "cases": 120,
         "wrong": 3,
         "broke": ["message-020", "message-060", "message-100"],
         "fixed": [],
         "difference": 0.025,
+        "mcnemar_p": 0.25,
+        "unanswered": 0,
     }
     assert paired["lower"] < 0.025 < paired["upper"]
     assert classify == {
@@ -105,6 +111,8 @@ def test_the_json_report_has_the_contract_s_fields_and_numbers(project: Project)
         "threshold": 0.08,
         "rule": "observed",
         "min_cases": 100,
+        "max_regression": None,
+        "correction": "none",
         "verdict": "pass",
         "reasons": ["6 wrong of 120: 5 % (2.2-9.6 %), at most 8 % allowed"],
         "way_out": None,

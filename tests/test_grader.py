@@ -153,7 +153,7 @@ def test_a_broken_verdict_is_an_error_and_not_a_wrong(forks: Forks, tmp_path: Pa
         result = results(project, "reply")["reply 3"]
         assert (result["outcome"], result["kind"]) == ("error", "grader")
         assert told in result["detail"]
-        assert "way out: mend the rubric of reply (modelroute.yaml:" in done.stdout
+        assert "way out: mend the rubric of reply (prompts/rubric.yaml, named at modelroute.yaml:" in done.stdout
         assert "nothing to record" in forks.record(project).stdout, "asked the same, it would say the same"
         assert len(server.requests) == 12
 
@@ -223,7 +223,7 @@ def test_a_grade_that_fails_is_an_error_until_it_is_recorded(forks: Forks, tmp_p
         project = graded_project(tmp_path, server)
         done = forks.record(project, JSON)
         assert done.returncode == 1
-        assert results(project, "reply")["reply 4"]["kind"] == "transport"
+        assert results(project, "reply")["reply 4"]["kind"] == "grader"
         assert "the grade by large: " in results(project, "reply")["reply 4"]["detail"]
         models.odd = {}
         assert forks.record(project, JSON).returncode == 0
@@ -399,7 +399,7 @@ def test_a_margin_to_a_self_graded_baseline_passes_nothing(forks: Forks, tmp_pat
         assert (done.returncode, task["verdict"]) == (0, "pass"), done.output
         return
     assert (done.returncode, task["verdict"]) == (1, "error")
-    assert "the margin to large says nothing: large graded its own answers there" in done.stdout
+    assert "the margin to large says nothing: as the grader it graded its own answers there" in done.stdout
     assert "way out: another grader at modelroute.yaml:" in done.stdout
 
 

@@ -472,7 +472,7 @@ def test_a_folder_that_cannot_be_made_is_told_before_any_call(forks: Forks, tmp_
         (project.folder / FOLDER).write_text("a file")
         done = forks.record(project)
         assert done.returncode == 4, done.output
-        assert ".recording cannot be written: File exists" in done.output
+        assert ".recording is not a folder" in done.output
         assert server.requests == []
 
 

@@ -90,6 +90,13 @@ def test_fewer_samples_leave_the_recordings_alone_and_more_are_recorded(forks: F
         task = report(project)["reply"]
         assert (task["cases"], len(task["results"]), task["errors"]) == (4, 8, 0)
         project.replace("samples: 2", "samples: 4")
+        done = forks.run(project, JSON)
+        assert done.returncode == 1
+        assert report(project)["reply"]["kinds"] == {"missing": 4, "mismatch": 1}
+        assert "  first: reply 1 (sample 4): not recorded: pytest " in done.stdout
+        assert "    reply 4 (sample 4)  missing  not recorded\n" in done.stdout
+        done = forks.run(project, "-k", "reply and 1")
+        assert "  missing: reply 1 (sample 4): not recorded\n" in done.stdout
         assert forks.record(project).returncode == 0
         assert len(server.requests) == 16
         project.replace("samples: 4", "samples: 1")

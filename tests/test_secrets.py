@@ -42,10 +42,10 @@ def spoiled(body: dict[str, Any], number: int, text: str, **changes: Any) -> Rep
     return answer(body, number)
 
 
-def check_refused(project: Project, detail: str, case: str = "message-002") -> None:
+def check_refused(project: Project, detail: str, case: str = "message-002", kind: str = "missing") -> None:
     """That case is in error and says why; the others are recorded."""
     found = results(project)
-    assert (found[case]["outcome"], found[case]["kind"]) == ("error", "transport")
+    assert (found[case]["outcome"], found[case]["kind"]) == ("error", kind)
     assert detail in found[case]["detail"]
     assert [name for name, result in found.items() if result["outcome"] == "error"] == [case]
     assert case not in {each.case for each in interactions(project)}
@@ -132,7 +132,7 @@ def test_a_secret_that_an_error_echoes_is_hidden(forks: Forks, tmp_path: Path) -
         project = live_project(tmp_path, server, only="classify")
         done = record(forks, project)
     assert leaks(project, done) == []
-    check_refused(project, "prompt is too long: 'Classify with [credential] the ...'")
+    check_refused(project, "prompt is too long: 'Classify with [credential] the ...'", kind="transport")
 
 
 def test_a_refusal_that_echoes_a_secret_and_stops_the_endpoint_is_hidden(forks: Forks, tmp_path: Path) -> None:

@@ -68,6 +68,7 @@ def test_each_import_stands_where_it_may(path: Path) -> None:
     if wing == "judgement":
         own = {name for name in imports(path) if name.startswith("pytest_modelroute")}
         assert own <= {
+            "pytest_modelroute.registry.catalogue",
             "pytest_modelroute.registry.model",
             *(f"pytest_modelroute.judgement.{p.stem}" for p in path.parent.glob("*.py")),
         }

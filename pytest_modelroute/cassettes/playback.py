@@ -60,9 +60,10 @@ class Playback:
             if missed:
                 raise _stale(missed[0], advice) from None
             cause = error.__cause__ or error
-            kind = ErrorKind.CALL if self._exact else ErrorKind.TRANSPORT
-            what = f"replay through vcrpy: {type(cause).__name__}: {cause}"
-            raise UnobtainedAnswer(kind, what) from None
+            what = f"{type(cause).__name__}: {cause}"
+            if self._exact:
+                raise UnobtainedAnswer(ErrorKind.CALL, what) from None
+            raise UnobtainedAnswer(ErrorKind.TRANSPORT, f"replay through vcrpy: {what}") from None
         if missed:  # the function swallowed it
             raise _stale(missed[0], advice)
         if self._exact and unplayed:

@@ -48,7 +48,7 @@ class EventKind(Enum):
 class Event:
     """What became of one attempt. `limit` is how many calls its endpoint may now have on their way.
 
-    `error` says why there is no answer, where there is none.
+    `error` says why there is no answer, where there is none, and `lasting` whether asking the same again cannot help.
     """
 
     kind: EventKind
@@ -58,6 +58,7 @@ class Event:
     interactions: tuple[Interaction, ...]
     limit: int
     error: ErrorKind = ErrorKind.TRANSPORT
+    lasting: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,7 +160,7 @@ class Recorder:
             if event.kind != EventKind.RETRIED:
                 ended += 1
             if event.kind == EventKind.FAILED:
-                faults[event.call.key] = UnobtainedAnswer(event.error, event.detail)
+                faults[event.call.key] = UnobtainedAnswer(event.error, event.detail, lasting=event.lasting)
             reason = on_event(event)
             if reason is not None:
                 self._stop(reason)
@@ -250,21 +251,23 @@ class Recorder:
 
     def _settle(self, endpoint: Endpoint, job: Job, attempt: Attempt, fault: Fault | None) -> None:
         kind, detail, dropped, error = EventKind.ANSWERED, "", [], ErrorKind.TRANSPORT
-        kept = tuple(attempt.interactions())
+        kept, lasting = tuple(attempt.interactions()), False
         with self._changed:
             if fault is None:
                 endpoint.succeeded()
             else:
                 detail, kept = self._scan.hidden(fault.detail), ()
-                if fault.kind is FaultKind.LOCAL and job.call.own is not None:
-                    error = ErrorKind.CALL
+                if fault.kind is FaultKind.LOCAL:
+                    error = ErrorKind.MISSING if job.call.own is None else ErrorKind.CALL
+                # A disk that takes no more is not the request's doing.
+                lasting = fault.kind in (FaultKind.LOCAL, FaultKind.REFUSED) and fault.detail != self._stopped
                 retried = endpoint.failed(job, fault, time.monotonic())
                 kind = EventKind.RETRIED if retried else EventKind.FAILED
                 if endpoint.stopped is not None:
                     dropped = endpoint.drop()
             limit = max(int(endpoint.limit), 1)
             # Inside the lock: whoever sees that nothing is on its way any more finds all events told.
-            self._events.put(Event(kind, job.call, job.tier, detail, kept, limit, error))
+            self._events.put(Event(kind, job.call, job.tier, detail, kept, limit, error, lasting))
             for other in dropped:
                 told = f"not called: {endpoint.name} answers every call so: {detail}"
                 self._events.put(Event(EventKind.FAILED, other.call, other.tier, told, (), limit))

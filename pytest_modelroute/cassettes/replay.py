@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import itertools
+import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 from typing import Any
 from urllib.parse import quote, unquote
 
 from .. import strict_json
-from ..errors import ErrorKind, UnobtainedAnswer
+from ..errors import ErrorKind, InputError, UnobtainedAnswer
 from ..registry.files import Files
 from .differences import differences
 from .index import Cassette, open_cassette
 from .lines import Interaction
 
-__all__ = ["Query", "Recordings", "cassette_path", "filed_as", "grades_of", "recorded_body"]
+__all__ = ["Query", "Recordings", "cassette_path", "check_writable", "filed_as", "grades_of", "recorded_body"]
 
 
 GRADER = "grader"
@@ -27,7 +28,7 @@ class Query:
     """One answer that is wanted.
 
     `wire` gives the request's body, where one is known, to explain a stale recording; a recording from elsewhere than
-    `endpoint`, where one is given, is none of it.
+    `endpoint`, where one is given, is none of it. `sample` counts from 0.
     """
 
     task: str
@@ -37,6 +38,7 @@ class Query:
     wire: Callable[[], Mapping[str, Any]] | None
     command: str
     endpoint: str = ""
+    sample: int = 0
 
 
 def cassette_path(folder: PurePosixPath, task: str, model: str) -> PurePosixPath:
@@ -56,6 +58,18 @@ def filed_as(path: PurePosixPath) -> tuple[str, str]:
     if path.stem.startswith(prefix):
         return grades_of(task), unquote(path.stem.removeprefix(prefix))
     return task, unquote(path.stem)
+
+
+def check_writable(path: Path) -> None:
+    """Raise InputError where no file could be written at `path`, whose folders need not be there yet."""
+    if path.is_dir():
+        raise InputError(f"{path} cannot be written: it is a folder", fix="move it away")
+    folder = next(parent for parent in path.parents if os.path.lexists(parent))
+    if not folder.is_dir():
+        what = f"{path} cannot be written: {folder} is not a folder"
+        raise InputError(what, fix="move it away, or name another folder in the registry's `cassettes`")
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise InputError(f"{path} cannot be written: {folder} is not writable", fix="make that folder writable")
 
 
 class Recordings:
@@ -107,7 +121,7 @@ class Recordings:
         interaction = cassette.find(query.key)
         if query.key in self._failures:
             failure = self._failures[query.key]
-            raise UnobtainedAnswer(failure.kind, failure.detail)
+            raise UnobtainedAnswer(failure.kind, failure.detail, lasting=failure.lasting)
         if interaction is not None:
             if query.endpoint and not interaction.uri.startswith(f"{query.endpoint}/"):
                 detail = f"recorded from {interaction.uri}, not from {query.endpoint}: {query.command}"
@@ -116,7 +130,7 @@ class Recordings:
         if cassette.fault:
             detail = f"{cassette.label} cannot be read: {cassette.fault}"
             raise UnobtainedAnswer(ErrorKind.UNREADABLE, detail)
-        others = cassette.of_case(query.case)
+        others = [other for other in cassette.of_case(query.case) if other.sample == query.sample]
         if others:
             raise UnobtainedAnswer(ErrorKind.STALE, f"{self._other_request(query, others)}: {query.command}")
         if cassette.damaged:
@@ -126,10 +140,10 @@ class Recordings:
 
     def _other_request(self, query: Query, others: list[Interaction]) -> str:
         if query.wire is None:
-            return "recorded for another input, or another sample"
+            return "recorded for another input or function"
         latest = max(others, key=lambda other: other.recorded_at)
         found = differences(latest.request_body, query.wire(), self._hidden)
-        return f"recorded for another request ({'; '.join(itertools.islice(found, 3)) or 'betas or sample'})"
+        return f"recorded for another request ({'; '.join(itertools.islice(found, 3)) or 'betas'})"
 
 
 def _damage(cassette: Cassette) -> str:

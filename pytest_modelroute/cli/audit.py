@@ -20,7 +20,7 @@ from ..reporting.exchange import judged_lines
 from ..reporting.grader import audit_lines, grader_to_wire
 from ..reporting.wording import counted
 from .main import ExitStatus
-from .opening import Opened, gated_task, invocation, open_project, record_command
+from .opening import Opened, gated_task, invocation, open_project, own_code_aside, record_command
 
 __all__ = ["run"]
 
@@ -40,7 +40,8 @@ def _run(arguments: argparse.Namespace, opened: Opened) -> ExitStatus:
     tier = _tier(opened, material, arguments.tier)
     command = record_command(opened, material.task.name, tier.name)
     evaluation = Evaluation(material, tier, opened.project.recordings, command)
-    found = _judged(evaluation, command)
+    with own_code_aside():
+        found = _judged(evaluation, command)
     to_label = found.to_label(passed)
     labels = not (arguments.summary or arguments.json)
     if labels and to_label:
@@ -55,7 +56,8 @@ def _run(arguments: argparse.Namespace, opened: Opened) -> ExitStatus:
     written = load_labels(opened.files, audit_path(opened.project.registry.folder, material.task.name))
     labelled = dataclasses.replace(material, scorer=grader.labelled(written))
     now = Evaluation(labelled, tier, opened.project.recordings, command)
-    report = grader_report(now, invocation(opened))
+    with own_code_aside():
+        report = grader_report(now, invocation(opened).auditing)
     assert report is not None
     if arguments.json:
         told = {"format": 1, "task": material.task.name, "answers_of": tier.name, "grader": grader_to_wire(report)}

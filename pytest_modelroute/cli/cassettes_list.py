@@ -7,7 +7,7 @@ import argparse
 from ..evaluation.inventory import CassetteFile, inventory, waiting
 from ..reporting.inventory import inventory_json, inventory_lines
 from .main import ExitStatus
-from .opening import Opened, check_tasks, open_project
+from .opening import Opened, check_tasks, open_project, own_code_aside
 
 __all__ = ["run"]
 
@@ -20,7 +20,8 @@ def run(arguments: argparse.Namespace) -> ExitStatus:
 
 def _run(arguments: argparse.Namespace, opened: Opened) -> ExitStatus:
     check_tasks(opened, arguments.tasks)
-    files = list(inventory(opened.project, opened.rootdir, arguments.tasks))
+    with own_code_aside():
+        files = list(inventory(opened.project, opened.rootdir, arguments.tasks))
     waits = waiting(opened.rootdir, opened.project.registry.cassettes)
     if arguments.json:
         print(inventory_json(files, waits))

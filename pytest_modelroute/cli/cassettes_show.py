@@ -16,7 +16,7 @@ from ..evaluation.grading import grader_of
 from ..registry.model import Tier
 from ..reporting.exchange import Asked, Exchange, Given, exchange_lines
 from .main import ExitStatus
-from .opening import Opened, gated_task, open_project, record_command
+from .opening import Opened, gated_task, open_project, own_code_aside, record_command
 
 __all__ = ["run"]
 
@@ -37,7 +37,8 @@ def _run(arguments: argparse.Namespace, opened: Opened) -> ExitStatus:
     # The assigned tier first: its request is the one to read.
     order = sorted(registry.tiers, key=lambda tier: tier.name != material.task.tier)
     shown = order if arguments.tier is None else [tiers[arguments.tier]]
-    exchange = Exchange(material, case, tuple(_asked(opened, material, case, tier) for tier in shown))
+    with own_code_aside():
+        exchange = Exchange(material, case, tuple(_asked(opened, material, case, tier) for tier in shown))
     for line in exchange_lines(exchange, credential_scan(registry).hidden):
         print(line)
     return ExitStatus.FINE

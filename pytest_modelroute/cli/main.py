@@ -13,6 +13,7 @@ from typing import NoReturn
 from .. import __version__
 from ..errors import ModelrouteError
 from ..judgement.audit import LEAST_PASSED
+from ..reporting.text import printable
 
 __all__ = ["ExitStatus", "main"]
 
@@ -60,7 +61,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _refused(program: str, text: str) -> int:
-    print(f"{program}: {text}", file=sys.stderr)
+    print(f"{program}: " + "\n".join(map(printable, text.splitlines())), file=sys.stderr)
     return ExitStatus.BROKEN_INPUT
 
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Sequence
+from contextlib import AbstractContextManager, redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
@@ -16,7 +18,16 @@ from ..registry.loading import load_registry
 from ..registry.model import Task
 from ..reporting.commands import Invocation
 
-__all__ = ["Opened", "check_tasks", "gated_task", "invocation", "known_task", "open_project", "record_command"]
+__all__ = [
+    "Opened",
+    "check_tasks",
+    "gated_task",
+    "invocation",
+    "known_task",
+    "open_project",
+    "own_code_aside",
+    "record_command",
+]
 
 MARKS = ("pytest.ini", "pyproject.toml", "tox.ini", "setup.cfg", ".git")
 DEFAULT_REGISTRY = PurePosixPath("modelroute.yaml")
@@ -49,10 +60,19 @@ def open_project(registry: str, rootdir: str | None) -> Opened:
     if not path.is_relative_to(root):
         raise InputError(f"--registry: {registry} is outside the rootdir {root}", fix="--rootdir=FOLDER")
     if not path.is_file():
-        raise InputError(f"no registry at {registry}", fix="--registry=PATH")
+        what = (
+            f"--registry: '{registry}' is a folder, not a registry" if path.is_dir() else f"no registry at {registry}"
+        )
+        raise InputError(what, fix="--registry=PATH")
     files = WorkingTree(root)
     loaded = load_registry(files, PurePosixPath(path.relative_to(root).as_posix()))
-    return Opened(load_project(files, loaded, root), root)
+    with own_code_aside():
+        return Opened(load_project(files, loaded, root), root)
+
+
+def own_code_aside() -> AbstractContextManager[object]:
+    """Around what may run the team's own code: what that prints is no part of a command's output."""
+    return redirect_stdout(sys.stderr)
 
 
 def _rootdir(folder: Path) -> Path:

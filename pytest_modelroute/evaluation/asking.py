@@ -101,6 +101,7 @@ class PromptAsker:
             wire=lambda: wire_body(tier, self._requests.arguments(trial.case, tier)),
             command=command,
             endpoint=tier.endpoint,
+            sample=trial.sample,
         )
         interaction = recordings.find(query)
         if play is None:
@@ -118,12 +119,14 @@ class OwnAsker:
 
     OFFERED = ("input", "model", "base_url")
 
-    def __init__(self, task: Task, call: OwnCall, importer: Callable[[str, Place], Any], reader: AnswerReader) -> None:
+    def __init__(
+        self, task: Task, call: OwnCall, importer: Callable[[str, Place, str], Any], reader: AnswerReader
+    ) -> None:
         self._task = task
         self._call = call
         self._reader = reader
-        self._function = importer(call.reference, task.place)
-        self._taken = parameters_taken(self._function, self.OFFERED, call.reference, task.place)
+        self._function = importer(call.reference, call.place, "call")
+        self._taken = parameters_taken(self._function, self.OFFERED, call.reference, call.place, "call")
         self._playback: Playback | None = None
 
     def key(self, case: GoldenCase, tier: Tier, sample: int = 0) -> str:
@@ -148,7 +151,7 @@ class OwnAsker:
 
     def obtain(self, trial: Trial, tier: Tier, recordings: Recordings, command: str, play: Play | None) -> Obtained:
         case = trial.case
-        recordings.find(Query(self._task.name, case.id, tier.model, trial.key, None, command))
+        recordings.find(Query(self._task.name, case.id, tier.model, trial.key, None, command, sample=trial.sample))
         cassette = recordings.cassette(self._task.name, tier.model)
         keys = self.keys(case, tier, trial.sample, cassette)
         interactions = [found for found in map(cassette.find, keys) if found is not None]

@@ -29,7 +29,8 @@ class Outcome(Enum):
 class CaseResult:
     """What became of one sample of a case; `models` are those that answered.
 
-    `latency_ms` and `usage` are None where the recording does not tell.
+    `latency_ms` and `usage` are None where the recording does not tell. `lasting` is of an error that recording again
+    cannot help.
     """
 
     case: str
@@ -44,6 +45,7 @@ class CaseResult:
     latency_ms: int | None
     recordings: int
     models: tuple[str, ...]
+    lasting: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +98,12 @@ class Evaluation:
         first = index * self._samples
         return worst(self._result(number).outcome for number in range(first, first + self._samples))
 
+    def errors(self, index: int) -> list[CaseResult]:
+        """The samples in error of the case at that position."""
+        first = index * self._samples
+        results = (self._result(number) for number in range(first, first + self._samples))
+        return [result for result in results if result.outcome is Outcome.ERROR]
+
     def results(self) -> tuple[CaseResult, ...]:
         """The results of all samples of all cases, in the golden dataset's order."""
         return tuple(self._result(number) for number in range(len(self._trials)))
@@ -122,7 +130,7 @@ class Evaluation:
                 kind, detail = (None if score.correct else WrongKind.MISMATCH), score.detail
                 recordings = max(recordings, score.recordings)
         except UnobtainedAnswer as error:
-            return self._error(trial, error.kind, error.detail)
+            return self._error(trial, error.kind, error.detail, lasting=error.lasting)
         except InputError as error:  # a prompt builder that no longer answers as it did when the keys were made
             return self._error(trial, ErrorKind.UNREADABLE, error.what)
         return CaseResult(
@@ -141,10 +149,10 @@ class Evaluation:
         )
 
     @staticmethod
-    def _error(trial: Trial, kind: ErrorKind, detail: str) -> CaseResult:
+    def _error(trial: Trial, kind: ErrorKind, detail: str, *, lasting: bool = False) -> CaseResult:
         expected = trial.case.expected
         return CaseResult(
-            trial.case.id, trial.sample, Outcome.ERROR, kind, None, expected, None, detail, None, None, 0, ()
+            trial.case.id, trial.sample, Outcome.ERROR, kind, None, expected, None, detail, None, None, 0, (), lasting
         )
 
     def _score(self, output: Any, case: GoldenCase) -> Score:

@@ -13,7 +13,6 @@ from ..cassettes.lines import Interaction
 from ..cassettes.replay import Query, Recordings, grades_of, recorded_body
 from ..errors import ErrorKind, InputError, Place, UnobtainedAnswer
 from ..registry.files import Files
-from ..registry.graders import grades_itself
 from ..registry.model import (
     AnswerSource,
     Fences,
@@ -86,10 +85,6 @@ class Grader(Scorer):
     def serves(self, answering: Tier) -> bool:
         """Whether the tier's answers are those of the grader's own model."""
         return self.tier.served_by == answering.served_by
-
-    def may_grade(self, answering: Tier) -> bool:
-        """Whether a gate may rest on its grades of that tier's answers."""
-        return not grades_itself(self._policy, self.tier, answering)
 
     def objection(self, expected: Any) -> str | None:
         return None  # a rubric may do without
@@ -167,7 +162,9 @@ class Grader(Scorer):
         except UnobtainedAnswer as error:
             if error.kind is ErrorKind.MISSING:
                 raise UnobtainedAnswer(error.kind, f"this answer has no grade by {self.tier.name}: {command}") from None
-            raise UnobtainedAnswer(error.kind, f"the grade by {self.tier.name}: {error.detail}") from None
+            # What asking again cannot help is the rubric's fault, and not the answer's.
+            kind = ErrorKind.GRADER if error.lasting else error.kind
+            raise UnobtainedAnswer(kind, f"the grade by {self.tier.name}: {error.detail}") from None
 
     @staticmethod
     def _broken(detail: str) -> UnobtainedAnswer:

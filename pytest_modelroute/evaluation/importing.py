@@ -26,8 +26,8 @@ class Importer:
             if folder not in sys.path:
                 sys.path.insert(0, folder)
 
-    def function(self, reference: str, place: Place) -> Callable[..., Any]:
-        """The callable that `reference` names. Raises InputError, whatever the import raises."""
+    def function(self, reference: str, place: Place, key: str = "python") -> Callable[..., Any]:
+        """The callable that `reference` names under `key`. Raises InputError, whatever the import raises."""
         module_name, _, name = reference.partition(":")
         self.add_folders()
         try:
@@ -35,31 +35,31 @@ class Importer:
         except KeyboardInterrupt:
             raise
         except BaseException as error:  # a module may also call sys.exit() or pytest.skip() as it is imported
-            what = f"python: '{reference}' cannot be imported: {type(error).__name__}: {error}"
+            what = f"{key}: '{reference}' cannot be imported: {type(error).__name__}: {error}"
             raise InputError(
                 what, place=place, valid="module:function, found from the registry's folder or rootdir"
             ) from None
         function = getattr(module, name, None)
         if not callable(function):
-            raise InputError(f"python: {module_name} has no function '{name}'", place=place)
+            raise InputError(f"{key}: {module_name} has no function '{name}'", place=place)
         found: Callable[..., Any] = function
         return found
 
 
 def parameters_taken(
-    function: Callable[..., Any], offered: Sequence[str], reference: str, place: Place
+    function: Callable[..., Any], offered: Sequence[str], reference: str, place: Place, key: str = "python"
 ) -> tuple[str, ...]:
     """Those of the `offered` arguments that a function takes by name. Raises InputError where it needs others."""
     try:
         parameters = inspect.signature(function).parameters.values()
     except (TypeError, ValueError):
-        raise InputError(f"python: {reference} has no signature to read", place=place) from None
+        raise InputError(f"{key}: {reference} has no signature to read", place=place) from None
     takes_any = any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters)
     plain = [each for each in parameters if each.kind not in (each.VAR_KEYWORD, each.VAR_POSITIONAL)]
     for parameter in plain:
         strange = parameter.name not in offered and parameter.default is parameter.empty
         if strange or parameter.kind is parameter.POSITIONAL_ONLY:
-            what = f"python: {reference} cannot be called: parameter '{parameter.name}'"
+            what = f"{key}: {reference} cannot be called: parameter '{parameter.name}'"
             raise InputError(what, place=place, valid=f"def function({', '.join(offered)}): ... or some of these names")
     names = {parameter.name for parameter in plain}
     return tuple(name for name in offered if takes_any or name in names)

@@ -10,8 +10,8 @@ from .. import strict_json
 from ..cassettes.index import Cassette, open_cassette
 from ..cassettes.journal import FOLDER, Journal
 from ..cassettes.lines import KEY_IN_LINE, LINE_START, Interaction, parse_line
-from ..cassettes.replay import Query, cassette_path, filed_as
-from ..errors import ErrorKind, UnobtainedAnswer
+from ..cassettes.replay import cassette_path, filed_as
+from ..errors import ErrorKind, InputError, UnobtainedAnswer
 from ..registry.asked import OwnCall
 from ..registry.files import WorkingTree
 from ..registry.model import Registry, Task, Tier
@@ -112,7 +112,12 @@ class Waiting:
 
 
 def cassette_paths(rootdir: Path, folder: PurePosixPath) -> list[PurePosixPath]:
-    """All files that may be cassettes, below the folder and relative to rootdir, in alphabetical order."""
+    """All files that may be cassettes, below the folder and relative to rootdir, in alphabetical order.
+
+    Raises InputError where the folder is none.
+    """
+    if (rootdir / folder).exists() and not (rootdir / folder).is_dir():
+        raise InputError(f"{folder} is not a folder", fix="move it away, or mend the registry's `cassettes`")
     found = sorted(path for path in (rootdir / folder).glob("*/*.yaml") if path.is_file())
     return [folder / path.parent.name / path.name for path in found if path.parent.name != FOLDER]
 
@@ -159,8 +164,8 @@ def waiting(rootdir: Path, folder: PurePosixPath) -> Waiting | None:
 def inventory(project: Project, rootdir: Path, tasks: Sequence[str] = ()) -> Iterator[CassetteFile]:
     """All cassettes of the tasks (of all, unless given), in the registry's order, then those of no task and model.
 
-    Of a task with a prompt, an answer counts where replay would take it. Of one with its own call path, where it is
-    recorded: only running the team's function through vcrpy would tell more.
+    An answer counts where replay would take it: of a task with its own call path, the team's function is run for that,
+    offline.
     """
     registry, files = project.registry, WorkingTree(rootdir)
     there = set(cassette_paths(rootdir, registry.cassettes))
@@ -246,11 +251,7 @@ def _tally(project: Project, material: TaskMaterial | None, task: Task, tier: Ti
     if material is not None:
         for trial in material.trials(tier):
             try:
-                if isinstance(task.prompt, OwnCall):
-                    query = Query(task.name, trial.case.id, tier.model, trial.key, None, "")
-                    project.recordings.find(query)
-                else:
-                    material.asker.obtain(trial, tier, project.recordings, "", None)
+                material.asker.obtain(trial, tier, project.recordings, "", None)
                 state = 0
             except UnobtainedAnswer as error:
                 state = 1 if error.kind is ErrorKind.MISSING else 2

@@ -92,9 +92,7 @@ def _material(task: Task, registry: Registry, files: Files, importer: Importer, 
     )
 
 
-def _asker(
-    task: Task, registry: Registry, files: Files, import_function: Callable[[str, Place], Callable[..., Any]]
-) -> Asker:
+def _asker(task: Task, registry: Registry, files: Files, import_function: Callable[..., Callable[..., Any]]) -> Asker:
     assert task.golden is not None
     reader = AnswerReader(task.output, files)
     if isinstance(task.prompt, OwnCall):
@@ -148,14 +146,14 @@ def _content(case: GoldenCase) -> str:
 
 def _base_importer(
     task: Task, files: Files, registry: Registry, importer: Importer
-) -> Callable[[str, Place], Callable[..., Any]]:
+) -> Callable[..., Callable[..., Any]]:
     """Imports a builder or call path as the base had it; a module from outside the project is the environment's."""
 
-    def function(reference: str, place: Place) -> Callable[..., Any]:
+    def function(reference: str, place: Place, key: str = "python") -> Callable[..., Any]:
         module_name, _, name = reference.partition(":")
         found = find_module(files, module_name, registry.folder)
         if not isinstance(task.prompt, (PromptBuilder, OwnCall)) or found is None:
-            return importer.function(reference, place)
+            return importer.function(reference, place, key)
         importer.add_folders()
         path, source = found
         module = types.ModuleType(module_name)
@@ -167,7 +165,7 @@ def _base_importer(
         except KeyboardInterrupt:
             raise
         except BaseException as error:  # a module may also call sys.exit() or pytest.skip() as it is imported
-            what = f"python: '{reference}' of the base cannot be imported: {type(error).__name__}: {error}"
+            what = f"{key}: '{reference}' of the base cannot be imported: {type(error).__name__}: {error}"
             raise InputError(what, place=place) from None
         return builder
 

@@ -15,7 +15,7 @@ from ..cassettes.lock import RecordingLock
 from ..cassettes.merging import rewritten
 from ..cassettes.recorder import Batch, Event, Recorded, Recorder
 from ..cassettes.redaction import credential_scan
-from ..cassettes.replay import cassette_path
+from ..cassettes.replay import cassette_path, check_writable
 from ..errors import InputError, ModelrouteError
 from ..registry.files import WorkingTree
 from ..registry.model import Tier
@@ -51,6 +51,7 @@ class RecordingRun:
 
         Raises InputError where another recorder is at work or the folder cannot be written.
         """
+        check_writable(self._journal.folder / "lock")
         self._journal.open()
         with RecordingLock(self._journal.folder / "lock"):
             self._clear_torn()
@@ -175,6 +176,8 @@ class RecordingRun:
         if calls and cassette.fault:  # told before anything is paid for
             what = f"{cassette.label} cannot be read: {cassette.fault}"
             raise InputError(what, fix="restore the file from git, or move it away")
+        if calls:
+            check_writable(self._rootdir / cassette_path(self._folder, name, tier.model))
         counted = _token_count(tier, credential_scan(self._project.registry)) if counts else _not_counted
         return TaskPlan(name, tier, calls, estimate(calls, cassette, others, counted))
 

@@ -12,7 +12,7 @@ from .clusters import Samples
 from .intervals import lower_bound, upper_bound
 from .power import cases_to_certify
 
-__all__ = ["Counts", "Decision", "Finding", "FindingKind", "Scope", "Verdict", "fails_build", "judge"]
+__all__ = ["Counts", "Decision", "Finding", "FindingKind", "Scope", "Verdict", "fails_build", "judge", "worst_verdict"]
 
 
 class Verdict(Enum):
@@ -120,7 +120,12 @@ def judge(counts: Counts, policy: GatePolicy, base_counts: Counts | None = None)
     if base_counts is None:
         return Decision(verdict, (finding,))
     base_verdict, base_finding = _judge(base_counts, policy, Scope.BASE)
-    return Decision(max(verdict, base_verdict, key=SEVERITY.index), (finding, base_finding))
+    return Decision(worst_verdict(verdict, base_verdict), (finding, base_finding))
+
+
+def worst_verdict(*verdicts: Verdict) -> Verdict:
+    """Of several judgements of one task, the one that counts."""
+    return max(verdicts, key=SEVERITY.index)
 
 
 def fails_build(verdict: Verdict, strict: bool) -> bool:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from .intervals import ALPHA, binomial_cdf
 
-__all__ = ["MOST_CASES", "cases_to_certify"]
+__all__ = ["MOST_CASES", "Z_POWER", "cases_to_certify"]
 
 POWER = 0.80
 MOST_CASES = 20_000

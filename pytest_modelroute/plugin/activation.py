@@ -19,8 +19,9 @@ from ..registry.files import WorkingTree
 from ..registry.graders import refuse_self_grading
 from ..registry.loading import load_registry
 from ..registry.model import Registry
-from ..reporting.assessment import Assessment, Comparison
+from ..reporting.assessment import Assessment
 from ..reporting.commands import Invocation
+from ..reporting.comparison import Comparison
 from .collection import Collector
 from .session import SessionReport
 from .settings import SETTINGS, ReplayMode, Settings, read_settings

@@ -15,7 +15,7 @@ import pytest
 
 from ..evaluation.evaluate import Outcome
 from ..reporting.assessment import Assessment
-from ..reporting.json import task_from_wire, task_to_wire
+from ..reporting.json import errors_to_wire, task_from_wire, task_to_wire
 from ..reporting.model import TaskReport
 from ..reporting.text import printable
 from .settings import Settings
@@ -194,7 +194,10 @@ class CaseItem(_ModelrouteItem):
         self.parent.assessment.evaluations[self.task].outcome(self.index)
 
     def call_report(self, start: float, stop: float, duration: float) -> pytest.TestReport:
-        outcome = self.parent.assessment.evaluations[self.task].outcome(self.index)
+        evaluation = self.parent.assessment.evaluations[self.task]
+        outcome = evaluation.outcome(self.index)
+        # As text, as a gate's report: xdist's controller has not evaluated the case itself.
+        errors = evaluation.errors(self.index) if outcome is Outcome.ERROR else []
         return pytest.TestReport(
             self.nodeid,
             self.location,
@@ -206,6 +209,7 @@ class CaseItem(_ModelrouteItem):
             start=start,
             stop=stop,
             modelroute_outcome=outcome.value,
+            modelroute_errors=json.dumps({self.task: errors_to_wire(errors)}) if errors else None,
         )
 
 

@@ -9,10 +9,11 @@ from typing import Any
 import pytest
 
 from ..errors import InputError
+from ..evaluation.evaluate import CaseResult
 from ..evaluation.planning import RecordMode
 from ..judgement.gate import Verdict
 from ..reporting.assessment import Assessment
-from ..reporting.json import task_from_wire, write_json
+from ..reporting.json import errors_from_wire, task_from_wire, write_json
 from ..reporting.model import RunReport, TaskReport
 from ..reporting.terminal import Line, Tone, render
 from ..reporting.wording import counted
@@ -31,7 +32,9 @@ class SessionReport:
         self._settings = settings
         self._assessment = assessment
         self._judged: dict[str, TaskReport] = {}
+        self._errors: dict[str, dict[tuple[str, int], CaseResult]] = {}  # of the cases that ran, by case and sample
         self._fault: str | None = None
+        self._refused = False
 
     def pytest_report_header(self) -> str:
         project = self._assessment.project
@@ -53,16 +56,21 @@ class SessionReport:
         if name is not None:
             wire = getattr(report, "modelroute_report", None)
             self._judged[name] = self._assessment.judged(name) if wire is None else task_from_wire(json.loads(wire))
+        for task, errors in json.loads(getattr(report, "modelroute_errors", None) or "{}").items():
+            found = {(error.case, error.sample): error for error in errors_from_wire(errors)}
+            self._errors.setdefault(task, {}).update(found)
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
+        self._refused = session.exitstatus == pytest.ExitCode.USAGE_ERROR
         if self._silent():
             return
         report = self._report()
         missing = [
             task
             for task in report.tasks
-            if task.verdict is Verdict.NOT_EVALUATED and self._assessment.must_run(task.task)
+            if task.verdict is Verdict.NOT_EVALUATED
+            and (self._assessment.must_run(task.task) or task.task in self._errors)
         ]
         if missing and session.exitstatus == pytest.ExitCode.OK:
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
@@ -95,7 +103,10 @@ class SessionReport:
             terminalreporter.write_line(line.text, bold=line.bold, **markup)
 
     def _silent(self) -> bool:
-        return bool(self._config.option.collectonly) or self._settings.dry_run or hasattr(self._config, "workerinput")
+        """Whether there is nothing to tell: nothing was to run, or the error that ended the session says it all."""
+        only_asked = bool(self._config.option.collectonly) or self._settings.dry_run
+        return only_asked or self._refused or hasattr(self._config, "workerinput")
 
     def _report(self) -> RunReport:
-        return self._assessment.run_report(self._judged)
+        errors = {task: tuple(found.values()) for task, found in self._errors.items()}
+        return self._assessment.run_report(self._judged, errors)

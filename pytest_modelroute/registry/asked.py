@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 from typing import Any
 
+from ..errors import Place
+
 __all__ = ["OwnCall", "Prompt", "PromptBuilder", "PromptTemplate"]
 
 
@@ -31,23 +33,30 @@ class PromptTemplate:
 
 @dataclass(frozen=True, slots=True)
 class PromptBuilder:
-    """A Python prompt: `reference` is `module:function`, `code` the module's syntax tree as text (None: not found)."""
+    """A Python prompt: `reference` is `module:function`, `code` the module's syntax tree as text (None: not found).
+
+    `line` is where the function stands in `source`, if it is defined there.
+    """
 
     reference: str
     source: PurePosixPath | None
     code: str | None
+    line: int | None = field(default=None, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
 class OwnCall:
     """The team's own call path instead of a prompt: `module:function`, with its syntax tree as a builder's.
 
-    `hosts` are those that it may call beside the tier's endpoint.
+    `hosts` are those that it may call beside the tier's endpoint. `place` is that of the registry's `call`, `function`
+    that of the function, where it is the project's.
     """
 
     reference: str
     code: str | None
     hosts: tuple[str, ...]
+    place: Place = field(compare=False, repr=False)
+    function: Place | None = field(compare=False, repr=False)
 
 
 Prompt = PromptTemplate | PromptBuilder | OwnCall

@@ -9,7 +9,18 @@ from types import MappingProxyType
 
 from ..errors import InputError, Place
 
-__all__ = ["CATALOGUE", "Entry", "Failure", "Level", "Output", "Reasoning", "TaskKind", "Traits", "read_traits"]
+__all__ = [
+    "CATALOGUE",
+    "Entry",
+    "Failure",
+    "Level",
+    "Output",
+    "Reasoning",
+    "TaskKind",
+    "Traits",
+    "read_traits",
+    "recommended",
+]
 
 
 class Output(Enum):
@@ -144,6 +155,13 @@ CATALOGUE: Mapping[TaskKind, Entry] = MappingProxyType(
         ),
     }
 )
+
+
+def recommended(kind: TaskKind | None, traits: Traits | None) -> Level | None:
+    """Where a task belongs until something is measured: by its kind, unless it has other traits than its kind has."""
+    if kind is not None and traits == CATALOGUE[kind].traits:
+        return CATALOGUE[kind].recommended
+    return traits.recommended if traits is not None else None
 
 
 def read_traits(kind: TaskKind | None, raw: Mapping[str, str], place: Place) -> Traits | None:

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..errors import InputError, Place, did_you_mean
-from .model import GraderPolicy, Registry, SelfGrading, Task, Tier
+from .model import Registry, SelfGrading, Task
 
-__all__ = ["GraderOptions", "grades_itself", "read_grader", "refuse_self_grading"]
+__all__ = ["GraderOptions", "read_grader", "refuse_self_grading"]
 
 OPTIONS = ("tier", "rubric", "self_grading")
 
@@ -35,17 +35,13 @@ def read_grader(options: Mapping[str, Any], place: Place) -> GraderOptions:
     return GraderOptions(options["tier"], options["rubric"], SelfGrading(options.get("self_grading", "reject")))
 
 
-def grades_itself(grader: GraderPolicy, grading: Tier, answering: Tier) -> bool:
-    """Whether a model would grade its own answers, and the registry does not allow it; a tier's name says nothing."""
-    return grader.self_grading is SelfGrading.REJECT and grading.served_by == answering.served_by
-
-
 def refuse_self_grading(registry: Registry, task: Task, told: str) -> None:
     """Raise InputError where the tier of a gated task grades it; `told` begins what is said then."""
     grader = task.score.grader
     if grader is None or not task.gated:
         return
-    if grades_itself(grader, registry.tier(grader.tier), registry.tier(task.tier)):
+    grading, answering = registry.tier(grader.tier), registry.tier(task.tier)
+    if grader.self_grading is SelfGrading.REJECT and grading.served_by == answering.served_by:  # by another name too
         same = "" if grader.tier == task.tier else f", the same model as '{grader.tier}'"
         what = f"{told}: '{task.tier}'{same} would grade its own answers"
         raise InputError(what, place=task.score.place, valid="another tier as grader, or self_grading: allow")

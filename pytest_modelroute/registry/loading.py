@@ -208,7 +208,9 @@ class _Loader:
                 valid = "one of them: the function of `call` makes its own requests"
                 raise InputError(what, place=self._document.place(*here, name), valid=valid)
         builder = read_builder(self._files, raw["call"], self._path.parent)
-        return OwnCall(builder.reference, builder.code, tuple(raw.get("hosts", ())))
+        function = Place(self._files.label(builder.source), builder.line) if builder.source is not None else None
+        place = self._document.place(*here, "call")
+        return OwnCall(builder.reference, builder.code, tuple(raw.get("hosts", ())), place, function)
 
     def _prompt(self, raw: str | Mapping[str, str], *where: str) -> Prompt:
         if not isinstance(raw, str):

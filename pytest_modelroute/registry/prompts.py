@@ -87,13 +87,16 @@ def read_builder(files: Files, reference: str, folder: PurePosixPath) -> PromptB
         return PromptBuilder(reference, None, None)
     path, source = found
     try:
-        code = ast.dump(ast.parse(source))
+        tree = ast.parse(source)
+        code = ast.dump(tree)
     except (SyntaxError, ValueError) as error:
         line, problem = getattr(error, "lineno", None) or None, getattr(error, "msg", error)
         raise InputError(f"the module does not parse: {problem}", place=Place(files.label(path), line)) from None
     except (RecursionError, MemoryError):  # Python's own words for expressions that are too deep
         raise InputError("the module does not parse: nested too deeply", place=Place(files.label(path))) from None
-    return PromptBuilder(reference, path, code)
+    name = reference.partition(":")[2]
+    functions = (node for node in tree.body if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)))
+    return PromptBuilder(reference, path, code, next((node.lineno for node in functions if node.name == name), None))
 
 
 def find_module(files: Files, module: str, folder: PurePosixPath) -> tuple[PurePosixPath, bytes] | None:

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from ..evaluation.audits import Judged, Judgements
 from ..evaluation.evaluate import CaseResult, Evaluation, TaskMaterial
 from ..evaluation.grading import grader_of
 from ..judgement.audit import LEAST_PASSED, Audit
 from ..judgement.gate import Counts
-from .commands import Invocation
 from .grader import GraderReport
 from .pairing import distinct_counts
 
-__all__ = ["audited_counts", "grader_report", "judgements", "refused_comparison"]
+__all__ = ["audited_counts", "grader_report", "judgements"]
 
 
 def judgements(material: TaskMaterial, keys: Sequence[str], results: Sequence[CaseResult]) -> Judgements | None:
@@ -43,8 +42,8 @@ def audited_counts(evaluation: Evaluation, keys: Sequence[str], results: Sequenc
     return dataclasses.replace(counts, audit=_audit(part, least))
 
 
-def grader_report(evaluation: Evaluation, invocation: Invocation) -> GraderReport | None:
-    """What is told of the grader; None where no model grades."""
+def grader_report(evaluation: Evaluation, auditing: Callable[[str], str]) -> GraderReport | None:
+    """What is told of the grader; None where no model grades. `auditing` gives the command that labels a task."""
     material = evaluation.material
     grader = grader_of(material)
     if grader is None:
@@ -55,18 +54,10 @@ def grader_report(evaluation: Evaluation, invocation: Invocation) -> GraderRepor
         return GraderReport(grader.tier.name, grader.tier.model, audit, (), (), audit.required, None)
     counted = [each.label for each in (*found.flagged, *found.checked) if each.label is not None]
     people = tuple(dict.fromkeys(label.by for label in counted))
-    command = invocation.auditing(material.task.name)
+    command = auditing(material.task.name)
     audit, about = _audit(found), grader.labels.about
     left = sum(each.label is None for each in found.passed[: audit.required])
     return GraderReport(grader.tier.name, grader.tier.model, audit, about, people, left, command)
-
-
-def refused_comparison(baseline: Evaluation | None) -> str | None:
-    """Why a gate may not hold a task against that baseline: its grader would have judged its own answers."""
-    grader = grader_of(baseline.material) if baseline is not None else None
-    if baseline is None or grader is None or grader.may_grade(baseline.tier):
-        return None
-    return f"the margin to {baseline.tier.name} says nothing: {grader.tier.name} graded its own answers there"
 
 
 def _audit(found: Judgements, least: int = LEAST_PASSED) -> Audit:

@@ -11,6 +11,7 @@ from ..evaluation.comparing import same
 from ..evaluation.evaluate import CaseResult, Outcome
 from ..evaluation.golden import ABSENT
 from ..evaluation.scorer import part_of
+from .mending import sample_label, why
 from .model import TaskReport
 from .text import columns, cut, printable
 
@@ -21,7 +22,6 @@ SHORTEST_VALUE = 12
 SHORTEST_LINE = 48
 CONTEXT = 8  # characters before the place where two texts part
 LONGEST_REASON = 60
-COMMAND = ": pytest --modelroute"  # begins the command that an error ends in, and that is the way out of all of them
 
 
 def listed(head: str, names: Sequence[str], width: int) -> str:
@@ -46,17 +46,18 @@ def case_lines(task: TaskReport, width: int) -> Iterator[str]:
     # Errors decide an `error` verdict, and what the change broke says most about a failed one.
     broke = frozenset(task.paired.broke) if task.paired else frozenset()
     faulty.sort(key=lambda result: (result.outcome is not Outcome.ERROR, result.case not in broke))
+    numbered = any(result.sample for result in task.results or ())
     for result in faulty[:MOST_CASES]:
-        yield cut(_case(result, width, graded=task.grader is not None), width)
+        yield cut(_case(result, width, numbered=numbered, graded=task.grader is not None), width)
     if len(faulty) > MOST_CASES:
         yield f"... and {len(faulty) - MOST_CASES} more"
 
 
-def _case(result: CaseResult, width: int, *, graded: bool) -> str:
-    head = f"{printable(result.case)}  {result.kind.value if result.kind else ''}"
+def _case(result: CaseResult, width: int, *, numbered: bool, graded: bool) -> str:
+    head = f"{printable(sample_label(result, numbered=numbered))}  {result.kind.value if result.kind else ''}"
     room = width - columns(head) - 2
     if result.outcome is Outcome.ERROR:
-        return f"{head}  {printable(result.detail.partition(COMMAND)[0])}"
+        return f"{head}  {printable(why(result))}"
     if result.kind is WrongKind.MISMATCH and not graded:  # where a grader says why, that says most
         if isinstance(result.expected, Mapping) and isinstance(result.output, Mapping):
             parts = _parting(result.expected, result.output, result.detail)

@@ -136,7 +136,7 @@ def _given(given: Given, hidden: Callable[[str], str], *, own: bool, numbered: b
         told += f", {result.kind.value}"
     if result.detail:
         told += f": {result.detail}"
-    yield from _labelled(f"sample {result.sample}" if numbered else "outcome", hidden(told))
+    yield from _labelled(f"sample {result.sample + 1}" if numbered else "outcome", hidden(told))
     for interaction in given.interactions:
         if own:
             yield from _indented(hidden(f"call: {interaction.method} {interaction.uri}"))

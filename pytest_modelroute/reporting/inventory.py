@@ -14,8 +14,9 @@ __all__ = ["file_size", "inventory_json", "inventory_lines"]
 
 HEADINGS = ("answered", "missing", "stale", "unused", "damaged", "times", "recorded", "size", "USD")
 LEGEND = (
-    "* the assigned tier; stale: recorded for another request, or unreadable; unused: wanted by no case",
-    "and tier; damaged: lines; times: the most often that one case was recorded with another answer",
+    "* the assigned tier; stale: recorded for another request, unreadable, or its function fails on it;",
+    "unused: wanted by no case and tier; damaged: lines; times: the most often that one case was recorded",
+    "with another answer",
 )
 RIGHT_ALIGNED = frozenset(HEADINGS) - {"recorded"}
 UNKNOWN = "-"

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,13 +14,14 @@ from ..evaluation.evaluate import CaseResult, Outcome
 from ..evaluation.golden import ABSENT
 from ..judgement.clusters import Samples
 from ..judgement.gate import Counts, Verdict
+from ..judgement.paired import mcnemar_p
 from ..registry.changes import Change
-from ..registry.model import GatePolicy, Price, Rule
+from ..registry.model import Correction, GatePolicy, Price, Rule
 from ..writing import write_atomically
 from .grader import grader_from_wire, grader_to_wire
 from .model import PairedReport, RunReport, TaskReport, TierChange
 
-__all__ = ["report_to_wire", "task_from_wire", "task_to_wire", "write_json"]
+__all__ = ["errors_from_wire", "errors_to_wire", "report_to_wire", "task_from_wire", "task_to_wire", "write_json"]
 
 FORMAT = 1
 CONFIDENCE = 0.95
@@ -80,6 +82,8 @@ def task_to_wire(task: TaskReport) -> dict[str, Any]:
         "threshold": task.policy.max_error,
         "rule": task.policy.rule.value,
         "min_cases": task.policy.min_cases,
+        "max_regression": task.policy.max_regression,
+        "correction": task.policy.correction.value,
         "verdict": task.verdict.value,
         "reasons": list(task.reasons),
         "grader": grader_to_wire(task.grader) if task.grader else None,
@@ -125,6 +129,8 @@ def _paired_to_wire(paired: PairedReport) -> dict[str, Any]:
         "difference": paired.discordance.difference,
         "lower": lower,
         "upper": upper,
+        "mcnemar_p": mcnemar_p(paired.discordance),
+        "unanswered": paired.unanswered,
         "usd_per_1000_calls": paired.usd_per_1000_calls,
         "self_graded": paired.self_graded,
     }
@@ -151,6 +157,16 @@ def _result_to_wire(result: CaseResult) -> dict[str, Any]:
     }
 
 
+def errors_to_wire(errors: Sequence[CaseResult]) -> list[dict[str, Any]]:
+    """Results in error as they are sent to another process, with more than the report tells of them."""
+    return [{**_result_to_wire(error), "lasting": error.lasting} for error in errors]
+
+
+def errors_from_wire(wire: Sequence[Mapping[str, Any]]) -> list[CaseResult]:
+    """Read what `errors_to_wire` wrote."""
+    return [dataclasses.replace(_result_from_wire(each), lasting=each["lasting"]) for each in wire]
+
+
 def task_from_wire(wire: Mapping[str, Any]) -> TaskReport:
     """Read what `task_to_wire` wrote: a gate that ran in another process sends its report this way."""
     change, paired, price, judged = wire["change"], wire["paired"], wire["price"], wire["judged"]
@@ -162,7 +178,13 @@ def task_from_wire(wire: Mapping[str, Any]) -> TaskReport:
         change=TierChange(change["kind"], change["from"], change["to"]) if change else None,
         strict=wire["strict"],
         cases=wire["cases"],
-        policy=GatePolicy(wire["threshold"], Rule(wire["rule"]), wire["min_cases"]),
+        policy=GatePolicy(
+            wire["threshold"],
+            Rule(wire["rule"]),
+            wire["min_cases"],
+            wire["max_regression"],
+            Correction(wire["correction"]),
+        ),
         verdict=Verdict(wire["verdict"]),
         reasons=tuple(wire["reasons"]),
         way_out=wire["way_out"],
@@ -174,6 +196,7 @@ def task_from_wire(wire: Mapping[str, Any]) -> TaskReport:
                 tuple(paired["broke"]),
                 tuple(paired["fixed"]),
                 paired["usd_per_1000_calls"],
+                paired["unanswered"],
                 paired["self_graded"],
             )
             if paired

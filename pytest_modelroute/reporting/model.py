@@ -34,7 +34,8 @@ class TierChange:
 class PairedReport:
     """The baseline tier on the cases that both tiers answered; `broke` and `fixed` are case ids, never netted.
 
-    `self_graded` is whether a grader judged the baseline that is that tier's model itself.
+    `unanswered` are cases without an answer of the baseline; `self_graded` is whether a grader judged the baseline that
+    is that tier's model itself.
     """
 
     tier: str
@@ -43,6 +44,7 @@ class PairedReport:
     broke: tuple[str, ...]
     fixed: tuple[str, ...]
     usd_per_1000_calls: float | None
+    unanswered: int = 0
     self_graded: bool = False
 
     @property

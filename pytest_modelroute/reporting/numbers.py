@@ -33,13 +33,19 @@ def interval(bounds: tuple[float, float], limit: float) -> str:
     return f"{lower.removesuffix(' %')}-{upper}"
 
 
-def points(difference: float) -> str:
-    """A signed difference of two shares in percentage points: one decimal, or up to three where it would be 0."""
-    for digits in (1, 2, 3):
-        text = f"{difference * 100:+.{digits}f}"
-        if float(text):
-            return text
-    return "+0.0"
+def points(difference: float, limit: float | None = None) -> str:
+    """A signed difference of two shares in percentage points: one decimal, or more to stand on its side of `limit`.
+
+    Up to three where it would be 0.
+    """
+    exact = Decimal(repr(difference))
+    border = exact if limit is None else Decimal(repr(limit))
+    for digits in count(1):  # ends at the latest where the difference has no more digits
+        text = f"{exact.scaleb(2):+.{digits}f}"
+        shown = Decimal(text).scaleb(-2)
+        if (shown or digits >= 3) and (limit is None or shown.compare(border) == exact.compare(border)):
+            break
+    return text if shown else "+0.0"
 
 
 def usd(amount: float | None) -> str:

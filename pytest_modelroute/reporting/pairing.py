@@ -6,10 +6,10 @@ import itertools
 from collections.abc import Sequence
 
 from ..evaluation.costs import usd_per_1000_calls
-from ..evaluation.evaluate import CaseResult, Evaluation, Outcome, case_outcomes
-from ..evaluation.grading import grader_of
+from ..evaluation.evaluate import CaseResult, Outcome, case_outcomes
 from ..judgement.clusters import Samples
 from ..judgement.gate import Counts
+from ..registry.model import Tier
 from .model import PairedReport
 
 __all__ = ["distinct_counts", "paired_report"]
@@ -34,10 +34,11 @@ def distinct_counts(keys: Sequence[str], results: Sequence[CaseResult]) -> Count
     return Counts(len(distinct) - wrong - errors, wrong, errors, samples)
 
 
-def paired_report(baseline: Evaluation, keys: Sequence[str], results: Sequence[CaseResult]) -> PairedReport | None:
-    """The baseline's answers beside `results`, whose keys stand in `keys`; None where no case was answered by both."""
-    answered = baseline.results()
-    before = {case: outcome for case, outcome in case_outcomes(answered) if outcome is not Outcome.ERROR}
+def paired_report(
+    tier: Tier, answered: Sequence[CaseResult], keys: Sequence[str], results: Sequence[CaseResult]
+) -> PairedReport | None:
+    """What another tier `answered` beside `results`, whose keys stand in `keys`; None where no case has both."""
+    before = dict(case_outcomes(answered))
     # Identical requests are one observation here too: the first case of a key stands for it.
     distinct = dict(zip(reversed(keys), reversed(list(case_outcomes(results))), strict=True))
     pairs = {
@@ -45,18 +46,19 @@ def paired_report(baseline: Evaluation, keys: Sequence[str], results: Sequence[C
         for case, outcome in reversed(distinct.values())
         if case in before and outcome is not Outcome.ERROR
     }
+    unanswered = sum(old is Outcome.ERROR for _, old in pairs.values())
+    pairs = {case: pair for case, pair in pairs.items() if pair[1] is not Outcome.ERROR}
     if not pairs:
         return None
     right, wrong = Outcome.CORRECT, Outcome.WRONG
-    grader = grader_of(baseline.material)
     return PairedReport(
-        tier=baseline.tier.name,
+        tier=tier.name,
         cases=len(pairs),
         wrong=sum(old is wrong for _, old in pairs.values()),
         broke=tuple(case for case, pair in pairs.items() if pair == (wrong, right)),
         fixed=tuple(case for case, pair in pairs.items() if pair == (right, wrong)),
         usd_per_1000_calls=usd_per_1000_calls(
-            [result.usage for result in answered if result.case in pairs], baseline.tier.price
+            [result.usage for result in answered if result.case in pairs], tier.price
         ),
-        self_graded=grader is not None and grader.serves(baseline.tier),
+        unanswered=unanswered,
     )

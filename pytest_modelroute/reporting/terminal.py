@@ -6,8 +6,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from .. import strict_json
+from ..judgement.correction import false_pass_ceiling
 from ..judgement.gate import Counts, Verdict
+from ..judgement.intervals import ALPHA
+from ..judgement.paired import mcnemar_p
 from ..registry.changes import TIER_CHANGES, Change
+from ..registry.model import Correction, Rule
 from .cases import case_lines, listed
 from .model import PairedReport, RunReport, TaskReport
 from .numbers import interval, percent, points, usd
@@ -48,12 +52,13 @@ def render(report: RunReport, width: int, verbosity: int) -> Iterator[Line]:
                 yield Line(_change(change))
     for task in tasks:
         yield from _details(task, width)
+    yield from _together(report)
     for warning in report.warnings:
         yield Line(f"warning: {warning}", Tone.DOUBTFUL)
 
 
 def _noteworthy(task: TaskReport) -> bool:
-    left_out = task.strict and task.verdict is Verdict.NOT_EVALUATED
+    left_out = task.verdict is Verdict.NOT_EVALUATED and (task.strict or task.way_out is not None)
     return left_out or task.fails_build or task.verdict is Verdict.INCONCLUSIVE
 
 
@@ -157,6 +162,23 @@ def _details(task: TaskReport, width: int) -> Iterator[Line]:
         yield Line(f"  way out: {task.way_out}")
 
 
+def _together(report: RunReport) -> Iterator[Line]:
+    """What the gates of several changed tasks may let through together."""
+    changed = [task for task in report.tasks if task.strict and task.judged is not None]
+    if len(changed) < 2:
+        return
+    ceiling = sum(false_pass_ceiling(task.policy, task.judged.cases) for task in changed if task.judged is not None)
+    if all(task.policy.correction is Correction.HOLM for task in changed):
+        held = f"Holm's method holds the chance of any false pass to {percent(ALPHA)}"
+    elif all(task.policy.rule is Rule.CERTIFIED for task in changed):
+        held = "`correction: holm` holds the chance of any to 5 %"
+    else:
+        held = f"`rule: certified` holds it to {len(changed) * ALPHA:.2f}"
+    yield Line(
+        f"{len(changed)} changed tasks: if each were just too bad, up to {ceiling:.2f} of them would pass; {held}"
+    )
+
+
 def _comparison(paired: PairedReport, width: int) -> Iterator[Line]:
     lower, upper = paired.interval
     yield Line(
@@ -164,6 +186,7 @@ def _comparison(paired: PairedReport, width: int) -> Iterator[Line]:
         f" broke {len(paired.broke)}, fixed {len(paired.fixed)}"
         f" ({points(paired.discordance.difference)} points, 95 % bounds {points(lower)} to {points(upper)})"
     )
+    yield Line(f"    McNemar's exact p {mcnemar_p(paired.discordance):.2g}: a description, which decides nothing")
     if paired.self_graded:
         yield Line(f"    {paired.tier} is the grader's model: it graded its own answers here", Tone.DOUBTFUL)
     for what, cases in (("broke", paired.broke), ("fixed", paired.fixed)):

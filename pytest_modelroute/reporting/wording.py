@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from .. import strict_json
 from ..judgement.clusters import Samples
+from ..judgement.demands import Demand, DemandKind
 from ..judgement.gate import Counts, Finding, FindingKind, Scope
+from ..judgement.paired import tango_interval
 from ..judgement.power import MOST_CASES
+from ..judgement.regression import Regression, RegressionKind
+from ..registry.changes import Change
 from ..registry.model import GatePolicy, Rule
-from .numbers import interval, percent
+from .numbers import interval, percent, points
 
-__all__ = ["counted", "reason", "spread"]
+__all__ = ["correction_reason", "counted", "demand_reason", "meeting", "reason", "regression_reason", "spread"]
 
 
 def counted(number: int, noun: str) -> str:
@@ -82,4 +87,74 @@ def spread(samples: Samples) -> str:
     return (
         f"{samples.flaky} of {counted(samples.cases, 'case')} flaky ({share}); all {samples.each} answers right in"
         f" {steady}; worth {samples.effective_cases:.1f} independent answers"
+    )
+
+
+def regression_reason(finding: Regression, rival: str) -> str:
+    """One sentence for what the paired gate found against the tier `rival`."""
+    discordance, limit = finding.discordance, f"{percent(finding.margin).removesuffix(' %')} points"
+    if finding.kind is RegressionKind.UNPAIRED:
+        have = "has" if finding.unanswered == 1 else "have"
+        return f"{counted(finding.unanswered, 'case')} {have} no answer of {rival} to compare with"
+    if finding.kind is RegressionKind.SELF_GRADED:
+        return f"the margin to {rival} says nothing: as the grader it graded its own answers there"
+    lower, upper = (points(bound, finding.margin) for bound in tango_interval(discordance))
+    difference = points(discordance.difference, finding.margin)
+    told = (
+        f"against {rival} on {counted(discordance.cases, 'case')}: {difference} points (95 % bounds {lower} to {upper})"
+    )
+    match finding.kind:
+        case RegressionKind.WITHIN | RegressionKind.ABOVE:
+            return f"{told}, at most {limit} allowed"
+        case RegressionKind.TOO_FEW:
+            return f"{told}, but {finding.policy.min_cases} cases are needed: {finding.more_cases} more"
+        case RegressionKind.CERTIFIED:
+            return f"{told}: certified to be at most {limit}"
+        case RegressionKind.REFUTED:
+            return f"{told}: certainly more than the {limit} allowed"
+        case RegressionKind.UNCERTIFIABLE:
+            least = discordance.cases + (finding.more_cases or 0)
+            prospect = f"no result on so few cases could be: {least} at least, {finding.more_cases} more"
+        case RegressionKind.UNDECIDED:
+            if finding.more_cases is not None:
+                prospect = (
+                    f"{counted(finding.more_cases, 'more case')} would decide it with 80 % power if the rates stay"
+                )
+            elif discordance.difference >= finding.margin:
+                prospect = "more cases will not help, as the difference reaches the margin"
+            else:
+                prospect = f"if the rates stay, not even {MOST_CASES:,} cases would decide it"
+    return f"{told}: not certified to be at most {limit}; {prospect}"
+
+
+def demand_reason(demand: Demand) -> str:
+    """What policy asks of a downgrade, and which of the three questions says so."""
+    lacks = {
+        DemandKind.CERTIFIED_RULE: "needs `rule: certified`",
+        DemandKind.ACKNOWLEDGEMENT: "needs an acknowledgement",
+    }[demand.kind]
+    traits = " and ".join(demand.objections)
+    return f"a move to below {demand.tier}, which is recommended for {traits}, {lacks}, whatever was measured"
+
+
+def meeting(demands: tuple[Demand, ...], change: Change) -> str:
+    """The edits that meet the demands."""
+    edits = {
+        DemandKind.CERTIFIED_RULE: "set `gate: {rule: certified}`",
+        DemandKind.ACKNOWLEDGEMENT: f"acknowledge it: `{entry(change)}`",
+    }
+    return " and ".join(edits[demand.kind] for demand in demands)
+
+
+def entry(change: Change) -> str:
+    """The line under `acknowledged` that takes responsibility for a change."""
+    named = {"kind": change.kind.value, "task": change.task, "from": change.old, "to": change.new, "reason": "WHY"}
+    return f"- {strict_json.compact({key: value for key, value in named.items() if value is not None})}"
+
+
+def correction_reason(p: float, tasks: int) -> str:
+    """Why Holm's method holds back a task that would pass alone."""
+    return (
+        f"among {counted(tasks, 'changed task')} it does not pass: Holm's adjusted p is {p:.3f}, and 0.05 is the most;"
+        " change fewer tasks at a time, or add golden cases"
     )

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from scipy.stats import beta, hypergeom
 
 from pytest_modelroute.judgement.audit import Audit
+from pytest_modelroute.judgement.correction import p_of_threshold
 from pytest_modelroute.judgement.gate import Counts, FindingKind, Verdict, judge
 from pytest_modelroute.judgement.intervals import upper_bound
 from pytest_modelroute.registry.model import GatePolicy, Rule
@@ -169,3 +170,17 @@ def test_more_cases_are_counted_in_what_graded_ones_are_worth() -> None:
     assert counts.effective_cases == audit.effective_cases < 200
     assert finding.more_cases is not None
     assert finding.more_cases > 0
+
+
+@given(audits(), st.floats(0.01, 0.5))
+def test_holm_s_p_is_five_percent_exactly_where_the_audit_certifies(audit: Audit, threshold: float) -> None:
+    wrong = audit.faulty + audit.flagged
+    p = p_of_threshold(Counts(audit.cases - wrong, wrong, 0, audit=audit), threshold)
+    upper = audit.bounds[1]
+    if abs(upper - threshold) > 1e-9:
+        assert (p <= 0.05) is (upper <= threshold)
+
+
+def test_an_unaudited_grader_proves_nothing_among_several_tasks() -> None:
+    assert p_of_threshold(Counts(500, 0, 0), 0.08) < 1e-9
+    assert p_of_threshold(Counts(500, 0, 0, audit=Audit(0, 0, 500)), 0.08) == 1

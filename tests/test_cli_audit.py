@@ -32,6 +32,14 @@ FLAGGED = frozenset({2, 3, 5})  # so it misses 4 and 41, and 5 is a false alarm
 
 def audit(project: Project, *arguments: str, typed: str = "") -> Done:
     """Type `modelroute audit reply`, with `typed` on its standard input."""
+    return command(project, "audit", *(arguments or ("reply",)), typed=typed)
+
+
+def selfcheck(project: Project, *arguments: str) -> Done:
+    return command(project, "selfcheck", *arguments)
+
+
+def command(project: Project, *arguments: str, typed: str = "") -> Done:
     output, errors = io.StringIO(), io.StringIO()
     with (
         contextlib.chdir(project.folder),
@@ -41,7 +49,7 @@ def audit(project: Project, *arguments: str, typed: str = "") -> Done:
         contextlib.redirect_stderr(errors),
     ):
         try:
-            status = main(["audit", *(arguments or ("reply",))])
+            status = main(arguments)
         except SystemExit as left:
             status = int(left.code or 0)
     return Done(arguments, status, output.getvalue(), errors.getvalue())
@@ -323,3 +331,11 @@ def test_it_works_as_a_command_of_its_own(graded: Project) -> None:
     )
     assert (done.returncode, done.stderr) == (0, "")
     assert labels(graded)[1]["note"] == "with a note"
+
+
+def test_selfcheck_sends_a_graded_task_to_its_audit(graded: Project) -> None:
+    done = selfcheck(graded, "reply")
+    assert done.returncode == 4
+    assert "task 'reply' is graded by a model" in done.stderr
+    assert "fix: modelroute audit reply" in done.stderr
+    assert "reply" not in selfcheck(graded).stdout

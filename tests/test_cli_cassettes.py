@@ -569,7 +569,7 @@ def test_show_knows_what_was_meant(project: Project) -> None:
     assert "--tier: unknown tier 'larg'\n  valid: did you mean 'large'?" in tier
     ungated = refused(cassettes(project, "show", "draft_email", "x"))
     assert "modelroute.yaml:" in ungated
-    assert "task 'draft_email' has no cases to show" in ungated
+    assert "task 'draft_email' has no cases: it is not gated" in ungated
     assert "usage: modelroute cassettes show" in refused(cassettes(project, "show", "classify"))
 
 

@@ -210,7 +210,7 @@ def test_what_answers_cost_counts_against_the_cap_of_the_grades(forks: Forks, tm
         project = graded_project(tmp_path, server, cases=4)
         done = forks.record(project, "--modelroute-max-usd=0.04", "--modelroute-concurrency=1")
         assert done.returncode == 1, done.output
-        assert "recording stopped: 0.0400 USD are spent, grading takes about" in done.stdout
+        assert "recording stopped: 0.0400 USD are spent, and grading takes about" in done.stdout
         assert models_asked(server) == {"small-1": 4}
         assert forks.record(project).returncode == 0
         assert models_asked(server) == {"small-1": 4, "large-1": 4}

@@ -37,7 +37,7 @@ def plan(text: str, task: str = "classify") -> dict[str, str]:
     """The parts of a task's plan."""
     found = re.search(
         rf"  {task} on (?P<tier>\w+) \((?P<model>[\w.-]+)\): (?P<calls>\d+) calls? \((?P<needs>.*?)\) to (?P<host>\S+),"
-        r" (?P<tokens>.*?), (?P<usd>[\d.]+|price unknown) USD, (?P<time>.*)\n.*estimated from (?P<basis>.*)\n",
+        r" (?P<tokens>.*?), (?:[\d.]+ USD|price unknown|cost unknown), (?P<time>.*)\n.*estimated from (?P<basis>.*)\n",
         text,
     )
     assert found, text
@@ -212,7 +212,7 @@ def test_a_recording_that_has_spent_its_cap_stops_and_the_next_goes_on(forks: Fo
         project = live_project(tmp_path, server, 20, only="classify")
         done = forks.record(project, "--modelroute-max-usd=1", "--modelroute-concurrency=2")
         assert done.returncode == 1, done.output
-        assert "stopped: 1.00 USD are spent, and --modelroute-max-usd is 1.00" in done.stdout
+        assert "stopped: --modelroute-max-usd=1.00 is reached" in done.stdout
         kept = len(interactions(project))
         assert 5 <= kept <= 7
         assert len(server.requests) == kept

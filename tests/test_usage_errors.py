@@ -152,6 +152,11 @@ def test_a_broken_file_is_named_with_its_line(project: Project, path: str, old: 
             "  fix: add --modelroute-record=new_episodes",
         ),
         (
+            ["--modelroute-max-usd=1"],
+            "--modelroute-max-usd is given without --modelroute-record or --modelroute-verify: nothing is called\n"
+            "  fix: add --modelroute-record=new_episodes",
+        ),
+        (
             ["--modelroute-registry=../other.yaml"],
             None,
         ),

@@ -39,6 +39,8 @@ def test_a_model_that_answers_as_before_passes_and_nothing_is_written(project: P
     assert cassettes(project) == before
     assert "0 of 12 outcomes changed (0 %, at most 5 % allowed), 0 not answered" in told(done)
     assert "plan: 12 calls" in done.stdout
+    assert "model routing" in done.stdout.partition("verified live")[0], "below the table"
+    assert "modelroute: 12 answers for 0.00" in done.stdout
 
 
 def test_changed_outcomes_fail_the_session_and_are_named(project: Project) -> None:
@@ -87,7 +89,9 @@ def test_a_case_that_is_not_answered_fails_the_session_and_counts_as_no_change(p
         done = verify(project, "modelroute.yaml::classify")
     assert done.returncode == 1
     assert "0 of 12 outcomes changed (0 %, at most 5 % allowed), 12 not answered" in told(done)
-    assert "-> error (transport): " in told(done)
+    assert re.search(
+        r"  classify on large: 12 cases not answered, first message-\d+: error \(transport\): ", told(done)
+    )
 
 
 def test_the_cap_and_the_dry_run_hold_for_verifying_too(project: Project) -> None:

@@ -25,12 +25,13 @@ from .redaction import ALLOWED_REQUEST_HEADERS, ALLOWED_RESPONSE_HEADERS, allowe
 __all__ = ["Attempt", "Capture", "NotSent"]
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Attempt:
     """A call while it is made: what it has been answered so far, and the hosts that it asked beside those allowed.
 
     `alone` is whether no other call was made at the same time; `secret` the place and kind of a credential that a
-    function wanted to send.
+    function wanted to send; `begun` when it began, on the monotonic clock; `given_up` whether it took too long, and
+    `disputed` whether one that was given up may have sent something in its place.
     """
 
     call: Call
@@ -38,6 +39,9 @@ class Attempt:
     alone: bool = False
     foreign: set[str] = field(default_factory=set)
     secret: tuple[str, str] | None = None
+    begun: float | None = None
+    given_up: bool = False
+    disputed: bool = False
     answered: list[tuple[int, Interaction]] = field(default_factory=list)
     numbers: Iterator[int] = field(default_factory=itertools.count)
 
@@ -49,6 +53,9 @@ class Attempt:
         if self.secret is not None:
             place, credential = self.secret
             return Fault(FaultKind.LOCAL, f"not sent: its request holds {credential} ({place})")
+        if self.disputed:
+            told = "not sent: a run of a function that never returned may have made one of its calls"
+            return Fault(FaultKind.LOCAL, told)
         if self.answered:
             return None
         # A call of our own that was not seen was made while another thread's client had vcrpy's patches away.
@@ -87,6 +94,7 @@ class Capture:
         self._scan = scan
         self._alone = alone
         self._running: list[Attempt] = []
+        self.gave_up = False  # on a run that is still under way
         self._turns = threading.Condition()
         self.current: ContextVar[Attempt | None] = ContextVar("attempt", default=None)  # in its own thread or task
         # Of this thread or task: one attempt may have several on their way.
@@ -104,12 +112,22 @@ class Capture:
             self._turns.wait_for(may_go)
             self._running.append(attempt)
         self.current.set(attempt)
+        attempt.begun = time.monotonic()
         try:
             yield
         finally:
-            with self._turns:
+            self._leave(attempt)
+
+    def give_up(self, attempt: Attempt) -> None:
+        """Let others go on though it has not come back; what it still wants to send is not sent."""
+        attempt.given_up = self.gave_up = True
+        self._leave(attempt)
+
+    def _leave(self, attempt: Attempt) -> None:
+        with self._turns:
+            if attempt in self._running:
                 self._running.remove(attempt)
-                self._turns.notify_all()
+            self._turns.notify_all()
 
     def unsure(self, attempt: Attempt) -> bool:
         """Whether some of what the function sent may not have been seen."""
@@ -122,6 +140,8 @@ class Capture:
         if attempt is None:
             return None
         self._alone = self._alone or (attempt.call.own is not None and _patches_come_and_go())
+        if attempt.given_up or attempt.disputed:
+            raise NotSent
         if self.unsure(attempt):
             raise _AloneInstead  # before it is paid for
         if host not in attempt.hosts:
@@ -143,6 +163,8 @@ class Capture:
         with self._turns:
             possible = [each for each in self._running if each.call.own is not None and host in each.hosts]
             self._alone = self._alone or bool(possible)
+        for each in possible if self.gave_up else ():  # or the one that was given up sends it, late
+            each.disputed = True
         return possible[0] if possible else None
 
     def before_record_response(self, response: Mapping[str, Any]) -> None:

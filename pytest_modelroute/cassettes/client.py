@@ -18,6 +18,7 @@ __all__ = [
     "count_tokens",
     "create_message",
     "endpoint_host",
+    "key_variable",
     "live_client",
     "offline_client",
     "retirement",
@@ -30,6 +31,14 @@ COUNTED = ("messages", "system", "tools", "tool_choice", "thinking")  # what cou
 def endpoint_host(tier: Tier) -> str:
     """The host that the tier's calls go to."""
     return urlsplit(tier.endpoint).hostname or ""
+
+
+def key_variable(tier: Tier) -> str | None:
+    """The environment variable that the tier's key is read from; None where none is sent."""
+    if tier.api_key_env is not None or tier.base_url is not None:
+        return tier.api_key_env
+    names = ("ANTHROPIC_API_KEY", "ANTHROPIC_AUTH_TOKEN")  # in the SDK's order
+    return next((name for name in names if os.environ.get(name)), names[0])
 
 
 def live_client(tier: Tier, timeout: float) -> anthropic.Anthropic:

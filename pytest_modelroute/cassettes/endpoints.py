@@ -94,7 +94,7 @@ class Endpoint:
             job = replace(job, failures=job.failures + 1)
             self._wait_a_moment(job, now)
         retried = (
-            fault.kind in (FaultKind.OVERLOADED, FaultKind.TRANSIENT)
+            fault.kind in (FaultKind.OVERLOADED, FaultKind.TRANSIENT, FaultKind.AGAIN)
             and job.overloads < MOST_OVERLOADS
             and job.failures < MOST_FAILURES
             and self.stopped is None
@@ -102,7 +102,7 @@ class Endpoint:
         if retried:
             self._waiting.appendleft(job)
             return True
-        if fault.kind is FaultKind.LOCAL:
+        if fault.kind in (FaultKind.LOCAL, FaultKind.AGAIN):
             return False
         self._same_faults = self._same_faults + 1 if fault.detail == self._last_fault else 1
         self._last_fault = fault.detail

@@ -25,7 +25,7 @@ NETWORK = frozenset(
 class FaultKind(Enum):
     """OVERLOADED and TRANSIENT are tried again, REFUSED is this call's alone, FATAL is the endpoint's.
 
-    LOCAL is this call's alone too, and not the endpoint's doing.
+    LOCAL is this call's alone too, and not the endpoint's doing; AGAIN is nobody's: it is made again, and not counted.
     """
 
     OVERLOADED = "overloaded"
@@ -33,6 +33,7 @@ class FaultKind(Enum):
     REFUSED = "refused"
     FATAL = "fatal"
     LOCAL = "local"
+    AGAIN = "again"
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,12 +45,16 @@ class Fault:
     retry_after: float | None = None
 
 
-def fault_of(error: BaseException) -> Fault:
-    """What an exception means, of whatever client: by its HTTP status where it has one."""
+def fault_of(error: BaseException, key_variable: str | None = None) -> Fault:
+    """What an exception means, of whatever client: by its HTTP status where it has one.
+
+    `key_variable` is the environment variable that the call's key came from.
+    """
     answered = error if isinstance(error, urllib.error.HTTPError) else getattr(error, "response", None)
     status = getattr(error, "status_code", None) or getattr(answered, "status_code", getattr(answered, "code", None))
     if isinstance(status, int) and status != 200:
-        return Fault(_kind_of(status), _detail(error), _retry_after(getattr(answered, "headers", None)))
+        key = f" (the key is that in {key_variable})" if status in (401, 403) and key_variable is not None else ""
+        return Fault(_kind_of(status), _detail(error) + key, _retry_after(getattr(answered, "headers", None)))
     package = type(error).__module__.partition(".")[0]
     if package in NETWORK or isinstance(error, (OSError, EOFError, json.JSONDecodeError)):
         return Fault(FaultKind.TRANSIENT, _detail(error))

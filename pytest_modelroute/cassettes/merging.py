@@ -3,13 +3,23 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Mapping, Set
+from collections.abc import Iterable, Mapping, Sequence, Set
 
 from ..errors import InputError
 from .index import Cassette
 from .lines import Interaction, answer_digest, cassette_text, same_content
 
-__all__ = ["rewritten"]
+__all__ = ["not_outdated", "rewritten"]
+
+
+def not_outdated(before: Cassette, recorded: Sequence[Interaction]) -> tuple[Interaction, ...]:
+    """What of a recording is no older than the cassette: it may have waited in a journal while others recorded.
+
+    A run of several calls stays or goes as a whole.
+    """
+    times = {interaction.key: interaction.recorded_at for interaction in before.interactions()}
+    older = {(each.case, each.sample) for each in recorded if each.recorded_at < times.get(each.key, "")}
+    return tuple(each for each in recorded if (each.case, each.sample) not in older)
 
 
 def rewritten(before: Cassette, recorded: Iterable[Interaction], needed: Mapping[str, Set[str]]) -> str:

@@ -28,7 +28,7 @@ class ExitStatus(IntEnum):
     BROKEN_PIPE = 141
 
 
-STATUSES = "Exit status: 0 fine; 1 what --check looks for was found; 4 broken input, with file and line."
+STATUSES = "Exit status: 0 fine; 1 found by --check or selfcheck; 4 broken input, with file and line."
 
 
 class _Parser(argparse.ArgumentParser):
@@ -68,7 +68,7 @@ def _refused(program: str, text: str) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = _Parser(
         prog="modelroute",
-        description="Look after the recordings that `pytest --modelroute` judges by.",
+        description="Look after what `pytest --modelroute` judges by: recordings, rules and scorers.",
         epilog=STATUSES,
     )
     parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
@@ -76,6 +76,8 @@ def _parser() -> argparse.ArgumentParser:
     cassettes = groups.add_parser("cassettes", help="list, show, prune and format recorded answers", epilog=STATUSES)
     _cassettes(cassettes.add_subparsers(metavar="COMMAND", required=True))
     _audit(groups)
+    _power(groups)
+    _selfcheck(groups)
     return parser
 
 
@@ -89,6 +91,24 @@ def _audit(groups: argparse._SubParsersAction[_Parser]) -> None:
     audit.add_argument("--summary", action="store_true", help="label nothing, and say what the labels so far show")
     audit.add_argument("--json", action="store_true", help="the same as JSON, with null for what is not known")
     audit.set_defaults(module="audit")
+
+
+def _power(groups: argparse._SubParsersAction[_Parser]) -> None:
+    power = _command(groups, "power", "say how likely a task's gate passes, fails or decides nothing, by rule")
+    power.add_argument("task", metavar="TASK")
+    what = "numbers of cases to tell of, instead of the golden dataset's"
+    power.add_argument("--cases", metavar="N[,N...]", help=what)
+    power.add_argument("--threshold", metavar="SHARE", help="instead of the task's max_error: 0.08 is 8 %%")
+    power.add_argument("--rule", choices=("observed", "certified"), help="tell of this rule alone")
+    power.add_argument("--json", action="store_true", help="print JSON, with all digits")
+    power.set_defaults(module="power")
+
+
+def _selfcheck(groups: argparse._SubParsersAction[_Parser]) -> None:
+    check = _command(groups, "selfcheck", "spoil correct recorded answers and say what the scorers let pass")
+    check.add_argument("tasks", metavar="TASK", nargs="*", help="only these tasks")
+    check.add_argument("--json", action="store_true", help="print JSON, with every answer that was let pass")
+    check.set_defaults(module="selfcheck")
 
 
 def _cassettes(commands: argparse._SubParsersAction[_Parser]) -> None:

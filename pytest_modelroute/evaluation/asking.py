@@ -11,16 +11,18 @@ from typing import Any, Protocol
 
 from .. import strict_json
 from ..cassettes.calls import Call, OwnRun
+from ..cassettes.client import endpoint_host
 from ..cassettes.lines import Interaction
 from ..cassettes.playback import Playback
 from ..cassettes.replay import Query, Recordings, recorded_body
 from ..errors import ErrorKind, InputError, Place, UnobtainedAnswer
 from ..registry.asked import OwnCall
 from ..registry.model import Task, Tier
-from .answers import Answer, AnswerReader, Usage, usage_of
+from .answers import Answer, AnswerReader, Usage
 from .costs import total_usage
 from .golden import GoldenCase
 from .importing import parameters_taken
+from .metering import metered
 from .requests import RequestBuilder, canonical_key, wire_body
 
 __all__ = ["Asker", "Obtained", "OwnAsker", "Play", "PromptAsker", "Trial"]
@@ -78,7 +80,9 @@ class PromptAsker:
         self._golden_label = golden_label
 
     def key(self, case: GoldenCase, tier: Tier, sample: int = 0) -> str:
-        arguments = self._requests.arguments(case, tier)
+        return self._key(case, tier, self._requests.arguments(case, tier), sample)
+
+    def _key(self, case: GoldenCase, tier: Tier, arguments: Mapping[str, Any], sample: int) -> str:
         try:
             return canonical_key(tier, arguments, sample)
         except ValueError as error:
@@ -86,8 +90,8 @@ class PromptAsker:
             raise InputError(f"case '{case.id}': the request is not JSON: {error}", place=place) from None
 
     def call(self, case: GoldenCase, tier: Tier, sample: int = 0) -> Call:
-        key = self.key(case, tier, sample)
-        return Call(self._task.name, case.id, sample, key, self._requests.arguments(case, tier))
+        arguments = self._requests.arguments(case, tier)
+        return Call(self._task.name, case.id, sample, self._key(case, tier, arguments, sample), arguments)
 
     def keys(self, case: GoldenCase, tier: Tier, sample: int, present: Container[str]) -> list[str]:
         return [self.key(case, tier, sample)]
@@ -139,7 +143,7 @@ class OwnAsker:
         own = OwnRun(
             run=lambda: self._value(case, tier),
             key=lambda turn: self._key(case, tier, sample, turn),
-            hosts=self._call.hosts,
+            hosts=self._other_hosts(tier),
         )
         return Call(self._task.name, case.id, sample, own.key(0), {}, own)
 
@@ -158,17 +162,21 @@ class OwnAsker:
         if self._playback is None:
             self._playback = Playback(exact=True)
         value = self._playback.run(interactions, lambda: self._value(case, tier), command)
-        bodies = [body for body in map(_body, interactions) if body is not None]
-        usages = [usage_of(body.get("usage")) for body in bodies]
+        hosts = self._other_hosts(tier)
+        asked = [each for each in (metered(interaction, hosts) for interaction in interactions) if each.priced]
         latencies = [interaction.latency_ms for interaction in interactions]
         known = [latency for latency in latencies if latency is not None]
         return Obtained(
             answer=self._reader.read_value(_plain(value, self._call.reference)),
-            usage=total_usage(usages),
+            usage=total_usage([each.usage for each in asked]),
             latency_ms=sum(known) if known and len(known) == len(latencies) else None,
             recordings=max(interaction.recordings for interaction in interactions),
-            models=tuple(dict.fromkeys(body["model"] for body in bodies if isinstance(body.get("model"), str))),
+            models=tuple(dict.fromkeys(each.model for each in asked if each.model is not None)),
         )
+
+    def _other_hosts(self, tier: Tier) -> tuple[str, ...]:
+        """Those that it may call beside the tier's own."""
+        return tuple(host for host in self._call.hosts if host != endpoint_host(tier))
 
     def _value(self, case: GoldenCase, tier: Tier) -> Any:
         # A copy: a function that changes its input must not change the case.
@@ -192,12 +200,3 @@ def _plain(value: Any, reference: str) -> Any:
     except (TypeError, ValueError, RecursionError):
         what = f"{reference} returned {type(value).__name__}, which is neither text nor a JSON value"
         raise UnobtainedAnswer(ErrorKind.CALL, what) from None
-
-
-def _body(interaction: Interaction) -> Mapping[str, Any] | None:
-    """The answer as JSON, where it is a message: the function may call other hosts too."""
-    try:
-        body = strict_json.parse(interaction.response_body)
-    except ValueError:
-        return None
-    return body if isinstance(body, dict) and "usage" in body else None

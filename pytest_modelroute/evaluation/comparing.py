@@ -6,10 +6,10 @@ import datetime
 import json
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
-__all__ = ["as_date", "canonical", "close", "names_a_day", "numbers_in", "same", "shown"]
+__all__ = ["as_date", "canonical", "close", "names_a_day", "numbers_in", "same", "shown", "with_numbers"]
 
 _NUMBER = re.compile(r"(?<![\w.])[-+]?(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d+)?(?:[eE][-+]?\d+)?(?!\w)")
 
@@ -64,6 +64,16 @@ def close(left: Any, right: Any, tolerance: float, relative_tolerance: float) ->
 def numbers_in(text: str) -> list[float]:
     """The numbers of a text, in order; commas between groups of three digits are read as such."""
     return [float(found.replace(",", "")) for found in _NUMBER.findall(text)]
+
+
+def with_numbers(text: str, replacement: Callable[[float], str | None]) -> str:
+    """The text with other words in place of those of its numbers that `replacement` gives one for."""
+
+    def put(found: re.Match[str]) -> str:
+        new = replacement(float(found[0].replace(",", "")))
+        return found[0] if new is None else new
+
+    return _NUMBER.sub(put, text)
 
 
 def as_date(value: Any, formats: Sequence[str]) -> datetime.date | None:

@@ -64,6 +64,17 @@ class TaskMaterial:
             for sample in range(self.task.samples):
                 yield Trial(case, sample, self.asker.key(case, tier, sample))
 
+    def score(self, output: Any, case: GoldenCase, command: str = "", play: Play | None = None) -> Score:
+        """Judge one output; `command` is what records what a grader needs. Raises UnobtainedAnswer where that fails."""
+        try:
+            return self.scorer.score_case(case, output, command, play)
+        except Exception as error:
+            if isinstance(error, UnobtainedAnswer):
+                raise
+            # An answer can be too deep or too odd for a scorer; that must not end the session.
+            what = f"the scorer raised {type(error).__name__}: {error}"
+            raise UnobtainedAnswer(ErrorKind.SCORER, what) from None
+
 
 class Evaluation:
     """The results of a task on a tier, worked out as they are asked for and kept.
@@ -126,7 +137,7 @@ class Evaluation:
             answer = obtained.answer
             kind, detail, recordings = answer.fault, answer.detail, obtained.recordings
             if kind is None:
-                score = self._score(answer.output, case)
+                score = self.material.score(answer.output, case, self._command, self._play)
                 kind, detail = (None if score.correct else WrongKind.MISMATCH), score.detail
                 recordings = max(recordings, score.recordings)
         except UnobtainedAnswer as error:
@@ -154,16 +165,6 @@ class Evaluation:
         return CaseResult(
             trial.case.id, trial.sample, Outcome.ERROR, kind, None, expected, None, detail, None, None, 0, (), lasting
         )
-
-    def _score(self, output: Any, case: GoldenCase) -> Score:
-        try:
-            return self.material.scorer.score_case(case, output, self._command, self._play)
-        except Exception as error:
-            if isinstance(error, UnobtainedAnswer):
-                raise
-            # An answer can be too deep or too odd for a scorer; that must not end the session.
-            what = f"the scorer raised {type(error).__name__}: {error}"
-            raise UnobtainedAnswer(ErrorKind.SCORER, what) from None
 
 
 def worst(outcomes: Iterable[Outcome]) -> Outcome:

@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from enum import Enum
 from typing import Any
 
-from .. import strict_json
 from ..cassettes.calls import Call
 from ..cassettes.index import Cassette
 from ..cassettes.lines import Interaction
 from ..cassettes.replay import Recordings
 from ..errors import ErrorKind, UnobtainedAnswer
 from ..registry.model import Price, Registry, Tier
-from .answers import usage_of
+from .answers import Usage
 from .evaluate import TaskMaterial
 from .golden import GoldenCase
+from .metering import metered
 
 __all__ = [
     "Basis",
@@ -62,6 +62,7 @@ class Basis(Enum):
     OTHER_TIER = "recorded answers of another tier"
     COUNTED = "counted tokens, output at most max_tokens"
     LENGTH = "length of the text, output at most max_tokens"
+    UNTOLD = "recorded runs, whose answers tell no tokens"
     UNKNOWN = "nothing: the task's own function was never recorded"
 
 
@@ -73,12 +74,16 @@ class PlannedCall:
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
-    """What one call takes: mean tokens and milliseconds, None where unknown."""
+    """What one call takes, or one run of the team's own function: mean tokens and milliseconds, None where unknown.
+
+    `calls` is how many a run makes, to any host.
+    """
 
     input_tokens: float | None
     output_tokens: float | None
     latency_ms: float | None
     basis: Basis
+    calls: float | None = None
 
     def usd(self, calls: int, price: Price | None) -> float | None:
         """USD for so many calls; None where tokens or prices are not known."""
@@ -101,6 +106,18 @@ class TaskPlan:
     @property
     def usd(self) -> float | None:
         return self.estimate.usd(len(self.calls), self.tier.price)
+
+    @property
+    def own(self) -> bool:
+        """Whether what is counted as a call is a run of the team's own function."""
+        return any(planned.call.own is not None for planned in self.calls)
+
+    @property
+    def http_calls(self) -> float | None:
+        """How many calls go out; None where a run's are not known."""
+        if not self.own:
+            return len(self.calls)
+        return None if self.estimate.calls is None else len(self.calls) * self.estimate.calls
 
     def seconds(self, at_once: int) -> float | None:
         """How long it takes with so many calls at once, if the tier takes them; None where nothing tells."""
@@ -141,14 +158,15 @@ def estimate(
 
     `counted` gives the tokens of a request, or None where the provider does not tell.
     """
-    by_case = any(planned.call.own is not None for planned in calls)
+    own = next((planned.call.own for planned in calls if planned.call.own is not None), None)
     for source, basis in ((cassette, Basis.RECORDED), *((other, Basis.OTHER_TIER) for other in others)):
-        known = _recorded(source.interactions(), basis, by_case)
+        found = source.interactions()
+        known = _of_answers(found, basis) if own is None else _of_runs(found, basis, own.hosts)
         if known is not None:
             return known
-    arguments = [planned.call.arguments for planned in calls if planned.call.own is None]
-    if not arguments:
+    if own is not None:
         return Estimate(None, None, None, Basis.UNKNOWN)
+    arguments = [planned.call.arguments for planned in calls]
     sample = arguments[:: max(len(arguments) // SAMPLED_CALLS, 1)][:SAMPLED_CALLS]
     tokens, basis = [counted(each) for each in sample], Basis.COUNTED
     known_tokens = [each for each in tokens if each is not None]
@@ -158,28 +176,35 @@ def estimate(
     return Estimate(sum(known_tokens) / len(known_tokens), output, None, basis)
 
 
-def _recorded(interactions: Iterable[Interaction], basis: Basis, by_case: bool) -> Estimate | None:
-    """Means over answers, or over cases where the team's own function may make several calls for one."""
-    cases: set[tuple[str, ...]] = set()
-    inputs, outputs, latencies = 0, 0, []
-    for interaction in interactions:
-        try:
-            body = strict_json.parse(interaction.response_body)
-        except ValueError:
-            continue
-        usage = usage_of(body.get("usage")) if isinstance(body, dict) else None
-        if usage is None:
-            continue
-        cases.add((interaction.case, str(interaction.sample)) if by_case else (interaction.key,))
-        inputs += usage.input_tokens
-        outputs += usage.output_tokens
-        if interaction.latency_ms is not None:
-            latencies.append(interaction.latency_ms)
-    if not cases:
+def _of_answers(interactions: Iterable[Interaction], basis: Basis) -> Estimate | None:
+    """Means over the answers that tell their tokens; None without one."""
+    told = [
+        (interaction, usage) for interaction in interactions if (usage := metered(interaction, ()).usage) is not None
+    ]
+    return _mean([interaction for interaction, _ in told], [usage for _, usage in told], len(told), basis)
+
+
+def _of_runs(interactions: Collection[Interaction], basis: Basis, hosts: Sequence[str]) -> Estimate | None:
+    """Means over the recorded runs of the team's own function, each a sample of a case; None without one."""
+    runs = {(interaction.case, interaction.sample) for interaction in interactions}
+    usages = [each.usage for each in (metered(interaction, hosts) for interaction in interactions) if each.priced]
+    known = [usage for usage in usages if usage is not None]
+    mean = _mean(interactions, known, len(runs), basis)
+    if mean is None:
         return None
+    if not known:
+        mean = replace(mean, input_tokens=None, output_tokens=None, basis=Basis.UNTOLD)
+    return replace(mean, calls=len(interactions) / len(runs))
+
+
+def _mean(interactions: Collection[Interaction], usages: Sequence[Usage], number: int, basis: Basis) -> Estimate | None:
+    if not number:
+        return None
+    total = sum(usages, Usage(0, 0))
+    latencies = [interaction.latency_ms for interaction in interactions if interaction.latency_ms is not None]
     # Another tier is faster or slower: its times say nothing.
-    latency = sum(latencies) / len(cases) if latencies and basis is Basis.RECORDED else None
-    return Estimate(inputs / len(cases), outputs / len(cases), latency, basis)
+    latency = sum(latencies) / number if latencies and basis is Basis.RECORDED else None
+    return Estimate(total.input_tokens / number, total.output_tokens / number, latency, basis)
 
 
 def _characters(value: object) -> int:

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from ..cassettes.client import count_tokens, live_client
 from ..cassettes.credentials import CredentialScan
+from ..cassettes.events import Listener
 from ..cassettes.index import Cassette, open_cassette
 from ..cassettes.journal import Journal, Leftover
 from ..cassettes.lock import RecordingLock
-from ..cassettes.merging import rewritten
-from ..cassettes.recorder import Batch, Event, Recorded, Recorder
+from ..cassettes.merging import not_outdated, rewritten
+from ..cassettes.recorder import Batch, Recorded, Recorder
 from ..cassettes.redaction import credential_scan
 from ..cassettes.replay import cassette_path, check_writable
 from ..errors import InputError, ModelrouteError
@@ -122,19 +123,13 @@ class RecordingRun:
             tier = self._baseline.registry.tier(base.task.tier)
             yield AnswersOf(base, tier, chosen, self._baseline.recordings)
 
-    def record(
-        self,
-        plans: Sequence[TaskPlan],
-        concurrency: int,
-        timeout: float,
-        on_event: Callable[[Event | None], str | None],
-    ) -> Recorded:
+    def record(self, plans: Sequence[TaskPlan], concurrency: int, timeout: float, listener: Listener) -> Recorded:
         """Make the planned calls and merge what arrived into the cassettes, however it ended."""
         self._recorded = False
         self._journal.mode = self._mode.value
         recorder = Recorder(self._journal.append, credential_scan(self._project.registry), concurrency, timeout)
         batches = [Batch(plan.tier, tuple(planned.call for planned in plan.calls)) for plan in plans]
-        outcome = recorder.record(batches, on_event)
+        outcome = recorder.record(batches, listener)
         self._journal.close()
         self._merge(self._journal.leftovers())
         for key, fault in outcome.faults.items():
@@ -187,6 +182,7 @@ class RecordingRun:
             path = self._folder / leftover.cassette
             before = open_cassette(WorkingTree(self._rootdir), path)
             try:
+                leftover = Leftover(leftover.cassette, not_outdated(before, leftover.interactions))
                 text = rewritten(before, leftover.interactions, self._needed(before, leftover))
             finally:
                 before.close()

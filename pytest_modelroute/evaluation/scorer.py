@@ -12,9 +12,9 @@ from ..registry.model import ScorePolicy
 from .asking import Play
 from .comparing import shown
 from .golden import ABSENT, GoldenCase
-from .templates import resolve_pointer
+from .templates import pointer_part, resolve_pointer
 
-__all__ = ["RIGHT", "BuiltIn", "Score", "Scorer", "part_of", "told"]
+__all__ = ["RIGHT", "BuiltIn", "Score", "Scorer", "part_of", "pointer_of", "told"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,11 +72,14 @@ class BuiltIn(Scorer):
 def part_of(value: Any, field: str) -> Any:
     """What a key or a JSON pointer names; ABSENT where there is nothing."""
     try:
-        return resolve_pointer(
-            value, field if field.startswith("/") else "/" + field.replace("~", "~0").replace("/", "~1")
-        )
+        return resolve_pointer(value, pointer_of(field))
     except LookupError:
         return ABSENT
+
+
+def pointer_of(field: str) -> str:
+    """The JSON pointer that a scorer's field stands for: a key, or a pointer already."""
+    return field if field.startswith("/") else "/" + pointer_part(field)
 
 
 def told(value: Any) -> str:

@@ -16,7 +16,7 @@ from ..registry.asked import PromptTemplate
 from ..registry.files import Files, inside
 from ..registry.prompts import is_directive
 
-__all__ = ["TemplateFault", "compile_prompt", "compile_rubric", "resolve_pointer"]
+__all__ = ["TemplateFault", "compile_prompt", "compile_rubric", "pointer_part", "resolve_pointer"]
 
 MARKS = ("{{", "{%", "{#")  # a lone brace, as in JSON, begins no template
 
@@ -211,3 +211,8 @@ def resolve_pointer(value: Any, pointer: str) -> Any:
         else:
             raise LookupError(pointer)
     return value
+
+
+def pointer_part(name: str) -> str:
+    """A key as it stands in a JSON pointer."""
+    return name.replace("~", "~0").replace("/", "~1")

@@ -6,13 +6,14 @@ import errno
 import io
 import random
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
 from typing import BinaryIO
 
+from ..cassettes.events import Listener
 from ..cassettes.lines import Interaction, cassette_text
-from ..cassettes.recorder import Batch, Event, Recorder
+from ..cassettes.recorder import Batch, Recorder
 from ..cassettes.redaction import credential_scan
 from ..cassettes.replay import Recordings, cassette_path
 from ..errors import ErrorKind, UnobtainedAnswer
@@ -32,6 +33,7 @@ class Verified:
     """One case twice: as recorded, and as answered now. `now` is in error where no answer came."""
 
     task: str
+    tier: str
     before: CaseResult
     now: CaseResult
 
@@ -79,13 +81,12 @@ class Verification:
         return [*answers, *(plan for plan in grades if plan is not None)]
 
     def verify(
-        self,
-        plans: Sequence[TaskPlan],
-        concurrency: int,
-        timeout: float,
-        on_event: Callable[[Event | None], str | None],
-    ) -> list[Verified]:
-        """Call them, and score what comes as the recordings are scored. Nothing is written."""
+        self, plans: Sequence[TaskPlan], concurrency: int, timeout: float, listener: Listener
+    ) -> tuple[list[Verified], str | None]:
+        """Call them, and score what comes as the recordings are scored; beside it why that was stopped, where it was.
+
+        Nothing is written.
+        """
         arrived: dict[str, list[Interaction]] = {}
         lock = threading.Lock()
 
@@ -95,24 +96,28 @@ class Verification:
 
         faults: dict[str, UnobtainedAnswer] = {}
 
-        def call(batches: Sequence[Batch]) -> Recordings:
+        def call(batches: Sequence[Batch]) -> tuple[Recordings, str | None]:
             recorder = Recorder(keep, credential_scan(self._project.registry), concurrency, timeout)
-            outcome = recorder.record(batches, on_event)
+            outcome = recorder.record(batches, listener)
             if outcome.interrupted:
                 raise KeyboardInterrupt
             faults.update(outcome.faults)
             recordings = _in_memory(arrived)
             for key, fault in faults.items():
                 recordings.failed(key, fault)
-            return recordings
+            return recordings, outcome.stopped
 
         tasks = {each.material.task.name for each in self._chosen}
         answers = [plan for plan in plans if plan.task in tasks]
-        recordings = call([Batch(plan.tier, tuple(planned.call for planned in plan.calls)) for plan in answers])
+        recordings, stopped = call([Batch(plan.tier, tuple(each.call for each in plan.calls)) for plan in answers])
         grades = [batch for batch in self._ungraded(recordings) if batch.calls]
-        if grades:
-            recordings = call(grades)
-        return [Verified(each.material.task.name, each.before, _again(each, recordings)) for each in self._chosen]
+        if grades and stopped is None:
+            recordings, stopped = call(grades)
+        found = [
+            Verified(each.material.task.name, each.tier.name, each.before, _again(each, recordings))
+            for each in self._chosen
+        ]
+        return found, stopped
 
     def _ungraded(self, recordings: Recordings) -> Iterator[Batch]:
         """The grades of answers that came out otherwise than any that was graded."""

@@ -12,7 +12,18 @@ from .clusters import Samples
 from .intervals import lower_bound, upper_bound
 from .power import cases_to_certify
 
-__all__ = ["Counts", "Decision", "Finding", "FindingKind", "Scope", "Verdict", "fails_build", "judge", "worst_verdict"]
+__all__ = [
+    "Counts",
+    "Decision",
+    "Finding",
+    "FindingKind",
+    "Scope",
+    "Verdict",
+    "fails_build",
+    "judge",
+    "verdict_by_rule",
+    "worst_verdict",
+]
 
 
 class Verdict(Enum):
@@ -133,14 +144,12 @@ def fails_build(verdict: Verdict, strict: bool) -> bool:
     return verdict in (Verdict.FAIL, Verdict.ERROR) or (strict and verdict is Verdict.INCONCLUSIVE)
 
 
-def _judge(counts: Counts, policy: GatePolicy, scope: Scope) -> tuple[Verdict, Finding]:
-    def found(verdict: Verdict, kind: FindingKind, more_cases: int | None = None) -> tuple[Verdict, Finding]:
-        return verdict, Finding(kind, scope, counts, policy, more_cases)
-
+def verdict_by_rule(counts: Counts, policy: GatePolicy, scope: Scope = Scope.ALL) -> tuple[Verdict, FindingKind]:
+    """What the rule says of the counts, and why, without what more cases would change."""
     if counts.errors:
-        return found(Verdict.ERROR, FindingKind.UNANSWERED)
+        return Verdict.ERROR, FindingKind.UNANSWERED
     if not counts.cases:
-        return found(Verdict.INCONCLUSIVE, FindingKind.NO_CASES)
+        return Verdict.INCONCLUSIVE, FindingKind.NO_CASES
     rate, bounds = counts.error_rate, counts.bounds
     assert rate is not None
     assert bounds is not None
@@ -148,17 +157,30 @@ def _judge(counts: Counts, policy: GatePolicy, scope: Scope) -> tuple[Verdict, F
         lower, upper = bounds
         if upper <= policy.max_error:
             if counts.audit is not None and counts.audited is None:  # an unaudited grader's bounds cover 13 to 28 %
-                return found(Verdict.INCONCLUSIVE, FindingKind.UNAUDITED)
-            return found(Verdict.PASS, FindingKind.CERTIFIED)
+                return Verdict.INCONCLUSIVE, FindingKind.UNAUDITED
+            return Verdict.PASS, FindingKind.CERTIFIED
         if lower > policy.max_error:
-            return found(Verdict.FAIL, FindingKind.REFUTED)
-        needed = cases_to_certify(rate, policy.max_error)
-        if needed is not None:  # a case with samples is worth more than one answer, one that was graded less
-            needed = math.ceil(needed * counts.cases / counts.effective_cases)
-        more = None if needed is None else max(needed - counts.cases, 1)
-        return found(Verdict.INCONCLUSIVE, FindingKind.UNDECIDED, more)
+            return Verdict.FAIL, FindingKind.REFUTED
+        return Verdict.INCONCLUSIVE, FindingKind.UNDECIDED
     if rate > policy.max_error:
-        return found(Verdict.FAIL, FindingKind.ABOVE)
+        return Verdict.FAIL, FindingKind.ABOVE
     if scope is Scope.ALL and counts.cases < policy.min_cases:
-        return found(Verdict.INCONCLUSIVE, FindingKind.TOO_FEW, policy.min_cases - counts.cases)
-    return found(Verdict.PASS, FindingKind.WITHIN)
+        return Verdict.INCONCLUSIVE, FindingKind.TOO_FEW
+    return Verdict.PASS, FindingKind.WITHIN
+
+
+def _judge(counts: Counts, policy: GatePolicy, scope: Scope) -> tuple[Verdict, Finding]:
+    verdict, kind = verdict_by_rule(counts, policy, scope)
+    return verdict, Finding(kind, scope, counts, policy, _more_cases(kind, counts, policy))
+
+
+def _more_cases(kind: FindingKind, counts: Counts, policy: GatePolicy) -> int | None:
+    if kind is FindingKind.TOO_FEW:
+        return policy.min_cases - counts.cases
+    rate = counts.error_rate
+    if kind is not FindingKind.UNDECIDED or rate is None:
+        return None
+    needed = cases_to_certify(rate, policy.max_error)
+    if needed is not None:  # a case with samples is worth more than one answer, one that was graded less
+        needed = math.ceil(needed * counts.cases / counts.effective_cases)
+    return None if needed is None else max(needed - counts.cases, 1)

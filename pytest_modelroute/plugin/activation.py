@@ -65,6 +65,9 @@ def _check_recording(config: pytest.Config, settings: Settings) -> None:
         if config.option.modelroute_dry_run and not settings.verify:
             what = "--modelroute-dry-run is given, and there is nothing to plan"
             raise InputError(what, fix="add --modelroute-record=new_episodes")
+        if config.option.modelroute_max_usd is not None and not settings.verify:
+            what = "--modelroute-max-usd is given without --modelroute-record or --modelroute-verify: nothing is called"
+            raise InputError(what, fix="add --modelroute-record=new_episodes")
         if not settings.verify:
             return
     elif settings.verify:

@@ -3,23 +3,24 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext, redirect_stdout
 from typing import Any
 
 import pytest
 
-from ..cassettes.client import retirement
-from ..cassettes.recorder import Event
+from ..cassettes.client import live_client, retirement
+from ..cassettes.events import Event, Listener
 from ..errors import InputError
 from ..evaluation.golden import GoldenCase
 from ..evaluation.planning import TaskPlan
 from ..reporting.assessment import Assessment
-from ..reporting.numbers import usd
-from ..reporting.plan import plan_lines, plan_usd
-from ..reporting.progress import BarProgress, LineProgress, Progress
+from ..reporting.numbers import duration, usd
+from ..reporting.plan import plan_lines, plan_usd, unpriced
+from ..reporting.progress import BarProgress, LineProgress, Progress, spent
 from ..reporting.tally import Tally
 from ..reporting.text import printable
+from ..reporting.wording import counted
 from .collection import CaseItem, GateItem
 from .settings import Settings
 
@@ -70,34 +71,56 @@ class LiveCalls:
             date = retirement(model)
             if date is not None:
                 self.write(f"warning: {model} is deprecated; its provider retires it on {date}")
-        if plans and self._settings.max_usd is not None and not self._settings.dry_run:
-            self._check_cap(plan_usd(plans), self._settings.max_usd)
+        if self._settings.dry_run:
+            self._tell_missing_keys(plans)
+        elif plans and self._settings.max_usd is not None:
+            self._check_cap(plans, self._settings.max_usd)
 
     @contextmanager
-    def watched(self, tally: Tally) -> Iterator[Callable[[Event | None], str | None]]:
+    def watched(self, tally: Tally) -> Iterator[Listener]:
         """Shows progress, and gives what is to hear of each attempt: it says when the cap is reached."""
         progress = self._progress(tally)
         cap = self._settings.max_usd
 
-        def on_event(event: Event | None) -> str | None:
-            if event is not None:
-                tally.count(event)
-            progress.update(event)
-            more = event is not None and tally.ended < tally.total
-            if cap is not None and more and (tally.usd is None or 0 < tally.usd >= cap):  # what is free is under any
-                return f"{usd(tally.usd)} USD are spent, and --modelroute-max-usd is {usd(cap)}"
+        def count(event: Event) -> str | None:
+            tally.count(event)
+            if cap is None:
+                return None
+            if tally.unknown:
+                return f"what {tally.unknown} costs is not known, which --modelroute-max-usd={usd(cap)} does not allow"
+            if 0 < tally.before + tally.spent >= cap:  # what is free is under any
+                return f"--modelroute-max-usd={usd(cap)} is reached"
             return None
 
         try:
-            yield on_event
+            yield Listener(count, progress.update)
         finally:
             progress.close()
 
+    def tell_spent(self, tally: Tally) -> None:
+        """What all calls came to."""
+        estimated = plan_usd(tally.plans)
+        told = f"{counted(tally.answered, 'answer')} for {spent(tally)}"
+        told += f", planned {usd(estimated)}" if estimated is not None else ""
+        told += f", in {duration(tally.elapsed)}"
+        if tally.others:
+            told += f"; not priced: {counted(tally.others.total(), 'call')} to {', '.join(sorted(tally.others))}"
+        self.write(told)
+
+    def _tell_missing_keys(self, plans: Sequence[TaskPlan]) -> None:
+        """What a dry run can do without, and the calls cannot."""
+        for tier in {plan.tier.name: plan.tier for plan in plans if not plan.own}.values():
+            try:
+                live_client(tier, self._settings.timeout).close()
+            except InputError as error:
+                self.write(f"warning: {error.what}: the calls will need it ({error.fix})")
+
     @staticmethod
-    def _check_cap(cost: float | None, cap: float) -> None:
+    def _check_cap(plans: Sequence[TaskPlan], cap: float) -> None:
+        cost = plan_usd(plans)
         if cost is None:
-            what = "--modelroute-max-usd: what these calls cost is not known"
-            fix = "set the tiers' `price`, and for a task of your own function record a few cases first (-k)"
+            what = f"--modelroute-max-usd: what these calls cost is not known: {', '.join(unpriced(plans))}"
+            fix = "set the tier's `price`, and for a task of your own function record a few cases first (-k)"
             raise InputError(what, fix=fix)
         if cost > cap:
             what = f"--modelroute-max-usd: these calls would cost about {usd(cost)} USD, above {usd(cap)} USD"

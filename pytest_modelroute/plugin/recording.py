@@ -13,9 +13,11 @@ from ..evaluation.golden import GoldenCase
 from ..evaluation.planning import TaskPlan
 from ..evaluation.recording import RecordingRun
 from ..reporting.assessment import Assessment
-from ..reporting.numbers import duration, usd
+from ..reporting.numbers import usd
 from ..reporting.plan import plan_usd
+from ..reporting.progress import failures
 from ..reporting.tally import Tally
+from ..reporting.text import printable
 from ..reporting.wording import counted
 from .calling import LiveCalls, may_call, selected_cases
 from .settings import Settings
@@ -40,9 +42,10 @@ class Recording:
         if self._failed and session.exitstatus == pytest.ExitCode.OK:
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
+    @pytest.hookimpl(trylast=True)  # below the table and its cases, where they are seen
     def pytest_terminal_summary(self, terminalreporter: Any) -> None:
         for told in self._failed:
-            terminalreporter.write_line(f"modelroute: {told}", red=True)
+            terminalreporter.write_line(f"modelroute: {printable(told)}", red=True)
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtestloop(self, session: pytest.Session) -> Generator[None, object, object]:
@@ -81,14 +84,12 @@ class Recording:
         calls.tell_plan([*answers, *grades])
         return answers, grades
 
-    def _check_rest(self, calls: LiveCalls, grades: Sequence[TaskPlan], spent: float | None) -> None:
+    def _check_rest(self, calls: LiveCalls, grades: Sequence[TaskPlan], spent: float) -> None:
         """Stop before the grades where they would exceed what the answers have left of the cap."""
         cap, cost = self._settings.max_usd, plan_usd(grades)
-        if cap is not None and grades and (spent is None or cost is None or spent + cost > cap):
-            told = (
-                f"{usd(spent)} USD are spent, grading takes about {usd(cost)}, and --modelroute-max-usd is {usd(cap)}"
-            )
-            self._stop(calls, told)
+        if cap is not None and grades and (cost is None or spent + cost > cap):
+            told = f"{usd(spent)} USD are spent, and grading takes about {usd(cost)}"
+            self._stop(calls, f"{told}: --modelroute-max-usd={usd(cap)}")
 
     def _stop(self, calls: LiveCalls, reason: str) -> None:
         self._stopped = True
@@ -96,31 +97,29 @@ class Recording:
         again = "what arrived is kept: give the same command again to record the rest"
         calls.write(f"stopped: {reason}; {again}")
 
-    def _make(self, calls: LiveCalls, plans: Sequence[TaskPlan], spent: float | None) -> float | None:
-        """Make the calls; gives USD spent so far, with those `spent` before."""
-        tally = Tally(plans, usd=spent)
-        with calls.watched(tally) as on_event, calls.quiet():
-            outcome = self._run.record(plans, self._settings.concurrency, self._settings.timeout, on_event)
-        cost = None if tally.usd is None or spent is None else tally.usd - spent
-        self._tell_outcome(calls, tally, outcome, cost)
+    def _make(self, calls: LiveCalls, plans: Sequence[TaskPlan], before: float) -> float:
+        """Make the calls; gives the USD that these and those `before` cost."""
+        tally = Tally(plans, before=before)
+        with calls.watched(tally) as listener, calls.quiet():
+            outcome = self._run.record(plans, self._settings.concurrency, self._settings.timeout, listener)
+        self._tell_outcome(calls, tally, outcome)
         if outcome.interrupted:
             raise KeyboardInterrupt
-        return tally.usd
+        return before + tally.spent
 
-    def _tell_outcome(self, calls: LiveCalls, tally: Tally, outcome: Recorded, cost: float | None) -> None:
+    def _tell_outcome(self, calls: LiveCalls, tally: Tally, outcome: Recorded) -> None:
         for (task, tier), of_plan in tally.of_plan.items():
             told = f"{task} on {tier} ({of_plan.plan.tier.model})"
             calls.write(
                 f"recorded {told}: {of_plan.answered} of {of_plan.total}"
                 + f", {of_plan.failed} failed" * bool(of_plan.failed)
-                + f", {of_plan.retries} retries, down to {of_plan.lowest_limit} calls at once" * bool(of_plan.retries)
+                + f", {counted(of_plan.retries, 'retry', 'retries')}" * bool(of_plan.retries)
+                + f", down to {counted(of_plan.lowest_limit, 'call')} at once" * bool(of_plan.retries)
             )
             self._tell_models(calls, of_plan.plan, tally)
             if of_plan.failed:
-                self._failed.append(f"{told}: {of_plan.failed} of {of_plan.total} calls gave no answer")
-        estimated = plan_usd(tally.plans)
-        planned = f", planned {usd(estimated)}" if estimated is not None else ""
-        calls.write(f"{counted(tally.answered, 'answer')} for {usd(cost)} USD{planned}, in {duration(tally.elapsed)}")
+                self._failed.append(f"{told}: {failures(of_plan)}")
+        calls.tell_spent(tally)
         if outcome.stopped is not None:
             self._stop(calls, outcome.stopped)
 

@@ -30,8 +30,8 @@ class Settings:
 
     `registry` is relative to `rootdir`, `json` absolute; of the refs in `base` the first that git knows counts, and
     `base_named_by` has the CI's variable for each that came from one.
-    `max_usd` is None without a cap, `timeout` in seconds for each attempt, `verify` the number of cases to call again
-    and `verify_changed` the share of them that may come out otherwise.
+    `max_usd` is None without a cap, `timeout` in seconds for each attempt, or run of a task's own function, `verify`
+    the number of cases to call again and `verify_changed` the share of them that may come out otherwise.
     """
 
     rootdir: Path

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from typing import Any
 
 import pytest
@@ -15,6 +15,7 @@ from ..reporting.assessment import Assessment
 from ..reporting.numbers import percent
 from ..reporting.tally import Tally
 from ..reporting.text import printable
+from ..reporting.wording import counted
 from .calling import LiveCalls, may_call, selected_cases
 from .settings import Settings
 
@@ -28,6 +29,7 @@ class Verifying:
         self._settings = settings
         self._assessment = assessment
         self._verified: list[Verified] | None = None
+        self._stopped: str | None = None
 
     @property
     def _fails(self) -> bool:
@@ -60,9 +62,13 @@ class Verifying:
             return
         if not plans:
             raise InputError("--modelroute-verify: none of the selected cases is recorded", fix="record them first")
-        with calls.watched(Tally(plans)) as on_event, calls.quiet():
-            self._verified = verification.verify(plans, self._settings.concurrency, self._settings.timeout, on_event)
+        tally = Tally(plans)
+        with calls.watched(tally) as listener, calls.quiet():
+            found = verification.verify(plans, self._settings.concurrency, self._settings.timeout, listener)
+        self._verified, self._stopped = found
+        calls.tell_spent(tally)
 
+    @pytest.hookimpl(trylast=True)  # below the table, where it is seen
     def pytest_terminal_summary(self, terminalreporter: Any) -> None:
         if self._verified is None:
             return
@@ -73,9 +79,22 @@ class Verifying:
         told = f"{len(changed)} of {len(self._verified)} outcomes changed ({share}"
         told += f", at most {percent(self._settings.verify_changed)} allowed), {len(unanswered)} not answered"
         terminalreporter.write_line(told, red=self._fails, green=not self._fails)
-        for each in [*changed, *unanswered]:
+        if self._stopped is not None:
+            terminalreporter.write_line(printable(f"stopped: {self._stopped}"), red=True)
+        for each in changed:
             line = f"  {each.task}::{each.before.case}  {_outcome(each.before)} -> {_outcome(each.now)}"
             terminalreporter.write_line(printable(line))
+        for line in _faults(unanswered):
+            terminalreporter.write_line(printable(line))
+
+
+def _faults(unanswered: Sequence[Verified]) -> Iterator[str]:
+    """A line for each fault of a task and tier, with the first of its cases."""
+    alike: dict[tuple[str, str, str], list[str]] = {}
+    for each in unanswered:
+        alike.setdefault((each.task, each.tier, _outcome(each.now)), []).append(each.before.case)
+    for (task, tier, outcome), cases in alike.items():
+        yield f"  {task} on {tier}: {counted(len(cases), 'case')} not answered, first {cases[0]}: {outcome}"
 
 
 def _outcome(result: CaseResult) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from .. import strict_json
+from ..errors import ErrorKind
 from ..evaluation.answers import WrongKind
 from ..evaluation.comparing import same
 from ..evaluation.evaluate import CaseResult, Outcome
@@ -47,14 +48,27 @@ def case_lines(task: TaskReport, width: int) -> Iterator[str]:
     broke = frozenset(task.paired.broke) if task.paired else frozenset()
     faulty.sort(key=lambda result: (result.outcome is not Outcome.ERROR, result.case not in broke))
     numbered = any(result.sample for result in task.results or ())
-    for result in faulty[:MOST_CASES]:
-        yield cut(_case(result, width, numbered=numbered, graded=task.grader is not None), width)
-    if len(faulty) > MOST_CASES:
-        yield f"... and {len(faulty) - MOST_CASES} more"
+    told = _alike(faulty)
+    graded = task.grader is not None
+    for group in told[:MOST_CASES]:
+        yield cut(_case(group[0], len(group) - 1, width, numbered=numbered, graded=graded), width)
+    more = sum(map(len, told[MOST_CASES:]))
+    if more:
+        yield f"... and {more} more"
 
 
-def _case(result: CaseResult, width: int, *, numbered: bool, graded: bool) -> str:
-    head = f"{printable(sample_label(result, numbered=numbered))}  {result.kind.value if result.kind else ''}"
+def _alike(faulty: Sequence[CaseResult]) -> list[list[CaseResult]]:
+    """Those together that an endpoint failed in the same way: one that is stopped says so of each of its calls."""
+    groups: dict[object, list[CaseResult]] = {}
+    for result in faulty:
+        one = result.detail if result.kind is ErrorKind.TRANSPORT else (result.case, result.sample)
+        groups.setdefault(one, []).append(result)
+    return list(groups.values())
+
+
+def _case(result: CaseResult, alike: int, width: int, *, numbered: bool, graded: bool) -> str:
+    more = f" and {alike} more" if alike else ""
+    head = f"{printable(sample_label(result, numbered=numbered))}{more}  {result.kind.value if result.kind else ''}"
     room = width - columns(head) - 2
     if result.outcome is Outcome.ERROR:
         return f"{head}  {printable(why(result))}"

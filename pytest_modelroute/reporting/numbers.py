@@ -5,7 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 from itertools import count
 
-__all__ = ["duration", "interval", "percent", "points", "usd"]
+__all__ = ["chance", "duration", "interval", "percent", "points", "usd"]
 
 
 def percent(share: float, limit: float | None = None) -> str:
@@ -31,6 +31,12 @@ def interval(bounds: tuple[float, float], limit: float) -> str:
     """`2.2-9.6 %`."""
     lower, upper = (percent(bound, limit) for bound in bounds)
     return f"{lower.removesuffix(' %')}-{upper}"
+
+
+def chance(share: float, *, decimal: bool = False) -> str:
+    """A probability in % without the sign: whole, or with one decimal below 10 (`.2`, `1.5`, `36`); rounded."""
+    text = f"{share * 100:.1f}" if decimal and share * 100 < 9.95 else f"{share * 100:.0f}"
+    return "0" if text == "0.0" else text.removeprefix("0") or "0"
 
 
 def points(difference: float, limit: float | None = None) -> str:

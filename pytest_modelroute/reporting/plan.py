@@ -9,7 +9,7 @@ from ..evaluation.planning import Need, TaskPlan
 from .numbers import duration, usd
 from .wording import counted
 
-__all__ = ["plan_lines", "plan_usd"]
+__all__ = ["plan_lines", "plan_usd", "unpriced"]
 
 
 def plan_usd(plans: Sequence[TaskPlan]) -> float | None:
@@ -17,6 +17,14 @@ def plan_usd(plans: Sequence[TaskPlan]) -> float | None:
     costs = [plan.usd for plan in plans]
     known = [cost for cost in costs if cost is not None]
     return sum(known) if len(known) == len(costs) else None
+
+
+def unpriced(plans: Sequence[TaskPlan]) -> Iterator[str]:
+    """The tasks and tiers whose cost is not known, each with the reason."""
+    for plan in plans:
+        if plan.usd is None:
+            why = "nothing tells its tokens" if _tokens(plan) is None else "the tier has no price"
+            yield f"{plan.task} on {plan.tier.name} ({why})"
 
 
 def plan_lines(plans: Sequence[TaskPlan], concurrency: int) -> Iterator[str]:
@@ -27,13 +35,13 @@ def plan_lines(plans: Sequence[TaskPlan], concurrency: int) -> Iterator[str]:
     for plan in plans:
         needs = ", ".join(f"{plan.count(need)} {need.value}" for need in Need if plan.count(need))
         tokens = _tokens(plan)
-        cost = "price unknown" if plan.usd is None and tokens != "tokens unknown" else usd(plan.usd)
+        cost = f"{usd(plan.usd)} USD" if plan.usd is not None else "price unknown" if tokens else "cost unknown"
         yield (
-            f"  {plan.task} on {plan.tier.name} ({plan.tier.model}): {counted(len(plan.calls), 'call')} ({needs})"
-            f" to {urlsplit(plan.tier.endpoint).netloc}, {tokens}, {cost} USD, {duration(plan.seconds(concurrency))}"
+            f"  {plan.task} on {plan.tier.name} ({plan.tier.model}): {_calls(plan)} ({needs})"
+            f" to {urlsplit(plan.tier.endpoint).netloc}, {tokens or 'tokens unknown'}, {cost},"
+            f" {duration(plan.seconds(concurrency))}"
         )
         yield f"    estimated from {plan.estimate.basis.value}"
-    calls = sum(len(plan.calls) for plan in plans)
     total = plan_usd(plans)
     if total is not None:
         told = f"{usd(total)} USD"
@@ -41,13 +49,30 @@ def plan_lines(plans: Sequence[TaskPlan], concurrency: int) -> Iterator[str]:
         known = sum(plan.usd for plan in plans if plan.usd is not None)
         told = f"at least {usd(known)} USD (a price or a token count is missing)"
     time = duration(_seconds(plans, concurrency))
-    yield f"plan: {counted(calls, 'call')}, {told}, {time} with {concurrency} calls at once"
+    yield f"plan: {_all_calls(plans)}, {told}, {time} with {counted(concurrency, 'call')} at once"
 
 
-def _tokens(plan: TaskPlan) -> str:
+def _calls(plan: TaskPlan) -> str:
+    if not plan.own:
+        return counted(len(plan.calls), "call")
+    runs = counted(len(plan.calls), "run")
+    if plan.http_calls is None:
+        return f"{runs}, calls unknown"
+    return f"about {counted(round(plan.http_calls), 'call')} in {runs}"
+
+
+def _all_calls(plans: Sequence[TaskPlan]) -> str:
+    known = [plan.http_calls for plan in plans if plan.http_calls is not None]
+    if len(known) < len(plans):  # a run makes one at the least
+        return f"at least {counted(round(sum(plan.http_calls or len(plan.calls) for plan in plans)), 'call')}"
+    about = "about " if any(plan.own for plan in plans) else ""
+    return about + counted(round(sum(known)), "call")
+
+
+def _tokens(plan: TaskPlan) -> str | None:
     estimate = plan.estimate
     if estimate.input_tokens is None or estimate.output_tokens is None:
-        return "tokens unknown"
+        return None
     calls = len(plan.calls)
     return f"{round(calls * estimate.input_tokens):,} tokens in, {round(calls * estimate.output_tokens):,} out"
 

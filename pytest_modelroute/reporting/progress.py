@@ -6,11 +6,12 @@ import time
 from collections.abc import Callable
 from typing import Any, Protocol, TextIO
 
-from ..cassettes.recorder import Event, EventKind
+from ..cassettes.events import Event, EventKind
 from .numbers import duration, usd
 from .tally import PlanTally, Tally
+from .wording import counted
 
-__all__ = ["BarProgress", "LineProgress", "Progress"]
+__all__ = ["BarProgress", "LineProgress", "Progress", "failures", "spent"]
 
 SECONDS_BETWEEN_LINES = 5.0
 MOST_FAULTS = 3  # of one plan that are told as they happen
@@ -24,18 +25,38 @@ class Progress(Protocol):
     def close(self) -> None: ...
 
 
-def _fault(event: Event, tally: PlanTally) -> str | None:
-    if event.kind != EventKind.FAILED or tally.failed > MOST_FAULTS:
-        return None
-    return f"no answer to {event.call.case}: {event.detail}"
+def spent(tally: Tally) -> str:
+    """What was spent so far."""
+    return f"{'at least ' * bool(tally.unknown)}{usd(tally.spent)} USD"
+
+
+def failures(tally: PlanTally) -> str:
+    """How many calls of a plan gave no answer, and why."""
+    told = f"{tally.failed} of {counted(tally.total, 'call')} gave no answer"
+    told += f", {tally.dropped} of them not made" * bool(tally.dropped)
+    return f"{told}; the first: {tally.fault}" if tally.failed > 1 else f"{told}: {tally.fault}"
+
+
+class _Faults:
+    """Which faults are told as they happen: few of a plan, and none twice."""
+
+    def __init__(self) -> None:
+        self._told: dict[tuple[str, str], set[str]] = {}
+
+    def line(self, event: Event) -> str | None:
+        told = self._told.setdefault((event.call.task, event.tier), set())
+        if event.kind is not EventKind.FAILED or event.detail in told or len(told) >= MOST_FAULTS:
+            return None
+        told.add(event.detail)
+        return f"no answer to {event.call.case}: {event.detail}"
 
 
 def _rate(tally: Tally) -> str:
-    told = [f"{tally.ended / max(tally.elapsed, 0.001):.1f} calls/s", f"{usd(tally.usd)} USD"]
+    told = [f"{tally.ended / max(tally.elapsed, 0.001):.1f} calls/s", spent(tally)]
     if tally.remaining is not None:
         told.append(f"{duration(tally.remaining)} left")
     if tally.retries:
-        told.append(f"{tally.retries} retries")
+        told.append(counted(tally.retries, "retry", "retries"))
     return ", ".join(told)
 
 
@@ -46,11 +67,12 @@ class LineProgress:
         self._tally = tally
         self._write = write
         self._told_at = time.monotonic()
+        self._faults = _Faults()
         self._limits: dict[str, int] = {}
 
     def update(self, event: Event | None) -> None:
         if event is not None:
-            fault = _fault(event, self._tally.of_plan[event.call.task, event.tier])
+            fault = self._faults.line(event)
             if fault is not None:
                 self._write(fault)
             self._tell_limit(event)
@@ -66,7 +88,7 @@ class LineProgress:
         before = self._limits.get(event.tier)
         self._limits[event.tier] = min(event.limit, before or event.limit)
         if event.kind == EventKind.RETRIED and before is not None and event.limit < before:
-            self._write(f"{event.tier} is overloaded: {event.limit} calls at once ({event.detail})")
+            self._write(f"{event.tier} is overloaded: {counted(event.limit, 'call')} at once ({event.detail})")
         elif before is not None and event.limit > before * 2:
             self._limits[event.tier] = event.limit
 
@@ -80,6 +102,7 @@ class BarProgress:
         from rich.progress import Progress as Bars
 
         self._tally = tally
+        self._faults = _Faults()
         self._bars = Bars(
             TextColumn("{task.description}"),
             BarColumn(bar_width=20),
@@ -99,9 +122,10 @@ class BarProgress:
             key = (event.call.task, event.tier)
             plan = self._tally.of_plan[key]
             told = [f"{plan.limit} at once"]
-            told += [f"{plan.retries} retries"] * bool(plan.retries) + [f"{plan.failed} failed"] * bool(plan.failed)
+            told += [counted(plan.retries, "retry", "retries")] * bool(plan.retries)
+            told += [f"{plan.failed} failed"] * bool(plan.failed)
             self._bars.update(self._ids[key], completed=plan.ended, told=", ".join(told))
-            fault = _fault(event, plan)
+            fault = self._faults.line(event)
             if fault is not None:
                 self._bars.console.print(fault, markup=False, highlight=False)
         self._bars.update(self._sum, completed=self._tally.ended, told=_rate(self._tally))

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from urllib.parse import urlsplit
 
-from .. import strict_json
+from ..cassettes.events import Event, EventKind
 from ..cassettes.lines import Interaction
-from ..cassettes.recorder import Event, EventKind
-from ..evaluation.answers import Usage, usage_of
 from ..evaluation.costs import cost_in_usd
+from ..evaluation.metering import metered
 from ..evaluation.planning import TaskPlan
 
 __all__ = ["PlanTally", "Tally"]
@@ -18,11 +19,16 @@ __all__ = ["PlanTally", "Tally"]
 
 @dataclass(slots=True)
 class PlanTally:
-    """The calls of one plan: how many ended, and in what."""
+    """The calls of one plan: how many ended, and in what; `dropped` of those that failed were not made at all.
+
+    `fault` is why the first failed.
+    """
 
     plan: TaskPlan
     answered: int = 0
     failed: int = 0
+    dropped: int = 0
+    fault: str = ""
     retries: int = 0
     limit: int = 0
     lowest_limit: int = 0
@@ -38,11 +44,18 @@ class PlanTally:
 
 @dataclass(slots=True)
 class Tally:
-    """All plans of a recording. `usd` is what was spent, None as soon as a price or a count is not known."""
+    """All plans of a recording.
+
+    `spent` is USD, of what is known, and `before` what went before and counts against the same cap; `unknown` the first
+    task and tier whose cost is not, empty without one. `others` counts the calls to hosts that have no price here.
+    """
 
     plans: Sequence[TaskPlan]
     of_plan: dict[tuple[str, str], PlanTally] = field(default_factory=dict)
-    usd: float | None = 0.0
+    before: float = 0.0
+    spent: float = 0.0
+    unknown: str = ""
+    others: Counter[str] = field(default_factory=Counter)
     models: dict[tuple[str, str], set[str]] = field(default_factory=dict)
     started: float = field(default_factory=time.monotonic)
 
@@ -54,14 +67,15 @@ class Tally:
         tally = self.of_plan[event.call.task, event.tier]
         tally.limit = event.limit
         tally.lowest_limit = min(tally.lowest_limit or event.limit, event.limit)
-        if event.kind == EventKind.RETRIED:
-            tally.retries += 1
-        elif event.kind == EventKind.FAILED:
+        tally.retries += event.kind is EventKind.RETRIED
+        tally.answered += event.kind is EventKind.ANSWERED
+        tally.dropped += event.kind is EventKind.DROPPED
+        if event.failed:
             tally.failed += 1
-        else:
-            tally.answered += 1
-            for interaction in event.interactions:
-                self._spend(interaction, tally.plan)
+            tally.fault = tally.fault or event.detail
+        hosts = event.call.own.hosts if event.call.own is not None else ()
+        for interaction in event.interactions:
+            self._spend(interaction, tally, hosts, kept=event.kind is EventKind.ANSWERED)
         return tally
 
     @property
@@ -94,20 +108,16 @@ class Tally:
         """Seconds that the rest takes at the rate so far; None before anything ended."""
         return self.elapsed / self.ended * (self.total - self.ended) if self.ended else None
 
-    def _spend(self, interaction: Interaction, plan: TaskPlan) -> None:
-        usage, model = _told(interaction)
-        cost = cost_in_usd(usage, plan.tier.price)
-        self.usd = None if self.usd is None or cost is None else self.usd + cost
-        if model is not None:
-            self.models.setdefault((plan.task, plan.tier.name), set()).add(model)
-
-
-def _told(interaction: Interaction) -> tuple[Usage | None, str | None]:
-    try:
-        body = strict_json.parse(interaction.response_body)
-    except ValueError:
-        return None, None
-    if not isinstance(body, dict) or "usage" not in body:
-        return Usage(0, 0), None  # not a model's answer: the team's function asked another host
-    model = body.get("model")
-    return usage_of(body["usage"]), model if isinstance(model, str) else None
+    def _spend(self, interaction: Interaction, tally: PlanTally, hosts: Sequence[str], *, kept: bool) -> None:
+        plan = tally.plan
+        asked = metered(interaction, hosts)
+        if not asked.priced:
+            self.others[urlsplit(interaction.uri).netloc] += 1
+            return
+        cost = cost_in_usd(asked.usage, plan.tier.price)
+        if cost is not None:
+            self.spent += cost
+        elif kept:  # what is no answer may tell nothing
+            self.unknown = self.unknown or f"{plan.task} on {plan.tier.name}"
+        if kept and asked.model is not None:
+            self.models.setdefault((plan.task, plan.tier.name), set()).add(asked.model)

@@ -16,9 +16,9 @@ from .numbers import interval, percent, points
 __all__ = ["correction_reason", "counted", "demand_reason", "meeting", "reason", "regression_reason", "spread"]
 
 
-def counted(number: int, noun: str) -> str:
-    """`1 case`, `2 cases`."""
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+def counted(number: int, noun: str, many: str | None = None) -> str:
+    """`1 case`, `2 cases`; `many` is a plural that takes more than an s."""
+    return f"{number} {noun}" if number == 1 else f"{number} {many or noun + 's'}"
 
 
 def reason(finding: Finding) -> str:

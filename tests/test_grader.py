@@ -413,3 +413,24 @@ def test_an_audit_file_that_is_broken_stops_the_run(forks: Forks, tmp_path: Path
         done = forks.run(project)
     assert done.returncode == 4
     assert "audits/reply.jsonl:2: the key 'answer' is missing" in done.output
+
+
+def test_the_readme_s_rubric_grades(forks: Forks, tmp_path: Path) -> None:
+    readme = (Path(__file__).parent.parent / "README.md").read_text(encoding="utf-8")
+    rubric = readme.partition("<!-- rubric -->\n```yaml\n")[2].partition("```")[0]
+
+    def respond(body: dict[str, Any], number: int) -> Reply:
+        if "system" not in body:
+            return message("We have received it.")
+        assert body["max_tokens"] == 300
+        text = body["messages"][0]["content"]
+        right = "The customer wrote: message 2\nThe reply: We have received it.\nA right reply names: message 2" in text
+        return verdict(right)
+
+    with MessagesServer(respond) as server:
+        project = graded_project(tmp_path, server)
+        (project.folder / "prompts/rubric.yaml").write_text(rubric)
+        assert forks.record(project, JSON).returncode == 0
+    outcomes = {case: result["outcome"] for case, result in results(project, "reply").items()}
+    assert outcomes.pop("reply 2") == "correct"
+    assert set(outcomes.values()) == {"wrong"}

@@ -47,7 +47,7 @@ class Operation:
 
 
 def assumed_rates(threshold: float) -> tuple[float, ...]:
-    """True error rates from 1 to 16 %, and the threshold; of one below 3 or above 12 %, its eighths up to twice that."""
+    """True error rates: 1 to 16 % and the threshold; for one below 3 or above 12 %, its eighths up to twice that."""
     steps = range(1, 2 * STEPS_TO_THRESHOLD + 1)
     limit = threshold or 0.08
     if USUAL[0] <= limit <= USUAL[1]:

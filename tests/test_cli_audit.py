@@ -319,6 +319,13 @@ def test_an_interrupted_walk_keeps_what_was_labelled(graded: Project) -> None:
     assert "32 answers still to label" in done.stdout
 
 
+def test_who_labels_is_asked_for_where_no_account_tells(graded: Project) -> None:
+    with mock.patch("getpass.getuser", side_effect=KeyError):
+        done = audit(graded, "reply", typed="r\n")
+        assert (done.returncode, done.stderr.splitlines()[-1]) == (4, "  fix: --by NAME")
+        assert audit(graded, "reply", "--by", "Rosa", typed="r\n").returncode == 0
+
+
 def test_it_works_as_a_command_of_its_own(graded: Project) -> None:
     done = subprocess.run(
         [sys.executable, "-m", "pytest_modelroute", "audit", "reply", "--by", "Rosa"],

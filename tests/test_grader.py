@@ -403,6 +403,15 @@ def test_a_margin_to_a_self_graded_baseline_passes_nothing(forks: Forks, tmp_pat
     assert "way out: another grader at modelroute.yaml:" in done.stdout
 
 
+def test_without_a_change_too_the_report_says_that_the_next_tier_graded_itself(forks: Forks, tmp_path: Path) -> None:
+    with MessagesServer(Models(flagged=[2])) as server:
+        project = graded_project(tmp_path, server)
+        assert forks.record(project, "--modelroute-record-tiers=large").returncode == 0
+    done = forks.run(project)
+    assert "vs large" in done.stdout
+    assert "reply: large is the grader's model: it graded its own answers here" in done.stdout
+
+
 # ---- the audit in the report
 
 

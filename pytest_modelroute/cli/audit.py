@@ -45,7 +45,7 @@ def _run(arguments: argparse.Namespace, opened: Opened) -> ExitStatus:
     to_label = found.to_label(passed)
     labels = not (arguments.summary or arguments.json)
     if labels and to_label:
-        walk = _Walk(opened, material, tier, arguments.by or getpass.getuser())
+        walk = _Walk(opened, material, tier, arguments.by or _account())
         left = len(to_label) - walk.label(to_label)
         if left:
             # Half a result would tell of the verdicts on what is still to be labelled.
@@ -66,6 +66,13 @@ def _run(arguments: argparse.Namespace, opened: Opened) -> ExitStatus:
         for line in audit_lines(report, material.task.gate.max_error):
             print(line)
     return ExitStatus.FINE
+
+
+def _account() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # a container may have no account for its user
+        raise InputError("who labels cannot be told from the account", fix="--by NAME") from None
 
 
 def _count(text: str) -> int:

@@ -80,7 +80,7 @@ class Judgements:
     def to_label(self, passed: int) -> list[Judged]:
         """All flagged answers and the first `passed` others without a label, in an order that tells no verdict."""
         chosen = [each for each in (*self.flagged, *self.passed[:passed]) if each.label is None]
-        return sorted(chosen, key=lambda each: _order("shown", each))
+        return sorted(chosen, key=lambda each: _order("to be shown", each))
 
     @classmethod
     def of(
@@ -103,7 +103,7 @@ class Judgements:
             answer = judged_answer(case, result.output)
             label = labels.by_answer.get(answer)
             judged.append(Judged(case, result.output, answer, result.outcome is Outcome.WRONG, label))
-        passed = sorted((each for each in judged if not each.flagged), key=lambda each: _order(task, each))
+        passed = sorted((each for each in judged if not each.flagged), key=lambda each: _order(f"draw of {task}", each))
         return cls(faulty, tuple(each for each in judged if each.flagged), tuple(passed))
 
 
@@ -111,7 +111,7 @@ _BADNESS = {Outcome.CORRECT: 0, Outcome.WRONG: 1, Outcome.ERROR: 2}
 
 
 def _order(salt: str, judged: Judged) -> str:
-    """A place that neither the labels nor whoever gives them can choose."""
+    """A place that neither the labels nor whoever gives them can choose; another `salt` gives another order."""
     return hashlib.sha256(f"{salt}\n{judged.case.id}\n{judged.answer}".encode()).hexdigest()
 
 

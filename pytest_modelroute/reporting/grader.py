@@ -55,7 +55,8 @@ class GraderReport:
             parts.append(f"it flagged {_share(audit.sensitivity)} of the wrong answers")
         if audit.specificity is not None:
             parts.append(f"passed {_share(audit.specificity)} of the right ones")
-        return ": ".join((parts[0], " and ".join(parts[1:]))) if parts[1:] else parts[0]
+        told = ": ".join((parts[0], " and ".join(parts[1:]))) if parts[1:] else parts[0]
+        return f"{told}; rate and bounds are the audit's"
 
     @property
     def _to_label(self) -> str:

@@ -7,23 +7,24 @@ from pathlib import Path, PurePosixPath
 
 from pytest_modelroute.cassettes.lines import Interaction, answer_digest, cassette_text
 from pytest_modelroute.cassettes.replay import cassette_path
+from pytest_modelroute.evaluation.evaluate import TaskMaterial
 from pytest_modelroute.evaluation.project import load_project
 from pytest_modelroute.evaluation.requests import wire_body
 from pytest_modelroute.registry.files import WorkingTree
 from pytest_modelroute.registry.loading import load_registry
+from pytest_modelroute.registry.model import Tier
 
 __all__ = ["cassette_of", "write_parametrized", "write_project"]
 
 REGISTRY = """\
 version: 1
 tiers:
-  - {name: small, model: bench-small, base_url: http://127.0.0.1:9, price: {input: 1.0, output: 5.0}}
-default_tier: small
+TIERSdefault_tier: small
 defaults:
   request: {max_tokens: 64, extra_body: {temperature: 0}}
 tasks:
   classify:
-    tier: small
+    tier: ASSIGNED
     golden: golden.jsonl
     prompt: prompt.yaml
     output: {format: json, schema: schema.json, confidence: /confidence}
@@ -48,11 +49,18 @@ SCHEMA = {
 LABELS = ("refund", "shipping", "other")
 
 
-def write_project(folder: Path, cases: int) -> None:
-    """A registry with one task of `cases` golden cases, each with its recording; one answer in fifty is wrong."""
+def write_project(folder: Path, cases: int, tiers: tuple[str, ...] = ("small",)) -> None:
+    """A registry with one task of `cases` golden cases, recorded on each of `tiers`, cheapest first.
+
+    One answer in fifty of the first tier is wrong, and one in a hundred of the second.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "pytest.ini").write_text("[pytest]\n")
-    (folder / "modelroute.yaml").write_text(REGISTRY)
+    tier_lines = "".join(
+        f"  - {{name: {name}, model: bench-{name}, base_url: http://127.0.0.1:9, price: {{input: 1.0, output: 5.0}}}}\n"
+        for name in tiers
+    )
+    (folder / "modelroute.yaml").write_text(REGISTRY.replace("TIERS", tier_lines).replace("ASSIGNED", tiers[-1]))
     (folder / "prompt.yaml").write_text(PROMPT)
     (folder / "schema.json").write_text(json.dumps(SCHEMA))
     lines = [
@@ -68,11 +76,16 @@ def write_project(folder: Path, cases: int) -> None:
     (folder / "golden.jsonl").write_text("\n".join(lines) + "\n")
     files = WorkingTree(folder)
     project = load_project(files, load_registry(files, PurePosixPath("modelroute.yaml")), folder)
-    (tier,) = project.registry.tiers
     material = project.materials["classify"]
+    for rank, tier in enumerate(project.registry.tiers):
+        _record(folder, material, tier, 50 * (rank + 1))
+
+
+def _record(folder: Path, material: TaskMaterial, tier: Tier, every: int) -> None:
+    """Write the cassette of one tier: one answer in so many is wrong."""
     interactions = []
     for number, case in enumerate(material.cases):
-        label = LABELS[(number + (number % 50 == 0)) % 3]
+        label = LABELS[(number + (number % every == 0)) % 3]
         body = json.dumps(
             {
                 "id": f"msg_{number}",
@@ -106,7 +119,7 @@ def write_project(folder: Path, cases: int) -> None:
                 response_body=body,
             )
         )
-    cassette = folder / cassette_of("classify")
+    cassette = folder / cassette_path(PurePosixPath("cassettes"), "classify", tier.model)
     cassette.parent.mkdir(parents=True, exist_ok=True)
     cassette.write_text(cassette_text(interactions), encoding="utf-8")
 

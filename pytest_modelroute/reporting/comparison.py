@@ -78,6 +78,7 @@ class Rivals:
         self._evaluation = evaluation
         self._play = play
         self.warnings: list[str] = []
+        self._found: dict[str, tuple[Evaluation | None, Evaluation | None]] = {}
 
     def paired(self, task: Task, keys: Sequence[str], results: Sequence[CaseResult]) -> PairedReport | None:
         """The comparison of `results` with the rival's; None where there is none, or it answered no case."""
@@ -141,6 +142,12 @@ class Rivals:
         return registry.tiers[rank + 1] if rank + 1 < len(registry.tiers) else None
 
     def _rival(self, task: Task) -> tuple[Evaluation | None, Evaluation | None]:
+        """What `_look_up` finds, kept: to build it, every request of the task is made."""
+        if task.name not in self._found:
+            self._found[task.name] = self._look_up(task)
+        return self._found[task.name]
+
+    def _look_up(self, task: Task) -> tuple[Evaluation | None, Evaluation | None]:
         """The rival, and one with head's recordings of the very same requests for cases that the base lacks."""
         registry, baseline = self._project.registry, self._comparison.baseline
         if task.name in self._comparison.tried:

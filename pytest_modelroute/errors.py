@@ -56,6 +56,7 @@ class ErrorKind(Enum):
     TRANSPORT = "transport"
     SCORER = "scorer"
     CALL = "call"
+    GRADER = "grader"
 
 
 class UnobtainedAnswer(ModelrouteError):

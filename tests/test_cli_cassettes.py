@@ -323,6 +323,7 @@ def test_list_tells_of_everything_that_is_wrong(project: Project) -> None:
         "file": "cassettes/classify/small-1.yaml",
         "task": "classify",
         "model": "small-1",
+        "grades": False,
         "referenced": True,
         "exists": True,
         "fault": None,

@@ -12,7 +12,7 @@ TASK = TIERS + "tasks:\n  intent:\n    tier: haiku\n"  # what follows stands in 
 NAME = "letters, digits, '_', '.' and '-'"
 KEYS_OF_A_TASK = "tier, kind, traits, golden, prompt, call, hosts, samples, request, output, score, gate"
 KEYS_OF_A_TIER = "name, model, provider, price, base_url, api_key_env, concurrency, request"
-KINDS = "exact, fields, contains, regex, number, set_f1, python"
+KINDS = "exact, fields, contains, regex, number, set_f1, python, grader"
 
 
 def tier(text: str) -> str:

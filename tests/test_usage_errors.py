@@ -51,7 +51,7 @@ def test_no_registry(project: Project) -> None:
             "modelroute.yaml:20: tasks.reply.score: unknown key 'ignore-case'\n"
             "  valid: did you mean 'ignore_case'? one of "
             "kind, ignore_case, field, fields, all, any, none, pattern, match, pick, tolerance, relative_tolerance, "
-            "minimum, function",
+            "minimum, function, tier, rubric, self_grading",
         ),
         (
             "golden/reply.jsonl",

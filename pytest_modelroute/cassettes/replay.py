@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 from .. import strict_json
 from ..errors import ErrorKind, InputError, UnobtainedAnswer
@@ -17,7 +17,18 @@ from .differences import differences
 from .index import Cassette, open_cassette
 from .lines import Interaction, answer_digest, message_digest
 
-__all__ = ["Query", "Recordings", "cassette_path", "check_digest", "check_writable", "recorded_body"]
+__all__ = [
+    "Query",
+    "Recordings",
+    "cassette_path",
+    "check_digest",
+    "check_writable",
+    "filed_as",
+    "grades_of",
+    "recorded_body",
+]
+
+GRADER = "grader"
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +50,22 @@ class Query:
 
 
 def cassette_path(folder: PurePosixPath, task: str, model: str) -> PurePosixPath:
-    return folder / task / f"{quote(model, safe='')}.yaml"
+    """`task/model.yaml`, and for the grades of a task `task/grader@model.yaml`."""
+    name, _, role = task.partition("@")
+    return folder / name / f"{f'{role}@' if role else ''}{quote(model, safe='')}.yaml"
+
+
+def grades_of(task: str) -> str:
+    """What the grades of a task's answers are recorded under: no task can be called so."""
+    return f"{task}@{GRADER}"
+
+
+def filed_as(path: PurePosixPath) -> tuple[str, str]:
+    """The task (or `grades_of` it) and the model that a cassette's path says."""
+    task, prefix = path.parent.name, f"{GRADER}@"
+    if path.stem.startswith(prefix):
+        return grades_of(task), unquote(path.stem.removeprefix(prefix))
+    return task, unquote(path.stem)
 
 
 def check_writable(path: Path) -> None:

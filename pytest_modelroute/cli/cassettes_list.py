@@ -32,5 +32,9 @@ def _run(arguments: argparse.Namespace, opened: Opened) -> ExitStatus:
 
 
 def _lacks(file: CassetteFile) -> bool:
-    """Whether an answer is missing or stale; a tier that was never recorded counts only where it is assigned."""
-    return any((tally.missing or tally.stale) and (tally.assigned or file.contents is not None) for tally in file.tiers)
+    """Whether an answer is missing or stale; a tier that was never recorded counts only where it is assigned.
+
+    Of a grader's verdicts those on recorded answers are missed.
+    """
+    told = file.contents is not None or file.grades
+    return any((tally.missing or tally.stale) and (tally.assigned or told) for tally in file.tiers)

@@ -9,8 +9,10 @@ import difflib
 from ..cassettes.lines import Interaction
 from ..cassettes.redaction import credential_scan
 from ..errors import InputError, UnobtainedAnswer, did_you_mean
-from ..evaluation.evaluate import Evaluation, TaskMaterial
+from ..evaluation.answers import WrongKind
+from ..evaluation.evaluate import CaseResult, Evaluation, TaskMaterial
 from ..evaluation.golden import GoldenCase
+from ..evaluation.grading import grader_of
 from ..registry.model import Tier
 from ..reporting.exchange import Asked, Exchange, Given, exchange_lines
 from .main import ExitStatus
@@ -54,13 +56,20 @@ def _case(material: TaskMaterial, name: str) -> GoldenCase:
 
 def _asked(opened: Opened, material: TaskMaterial, case: GoldenCase, tier: Tier) -> Asked:
     recordings = opened.project.recordings
-    command = record_command(opened, material.task.name, case.id, tier.name)
+    command = record_command(opened, material.task.name, tier.name, case.id)
     evaluation = Evaluation(dataclasses.replace(material, cases=(case,)), tier, recordings, command)
     given = tuple(
-        Given(result, tuple(_interactions(opened, material, case, tier, result.sample)))
+        Given(result, tuple(_interactions(opened, material, case, tier, result.sample)), _grade(material, case, result))
         for result in evaluation.results()
     )
     return Asked(tier, material.asker.call(case, tier).arguments, given)
+
+
+def _grade(material: TaskMaterial, case: GoldenCase, result: CaseResult) -> Interaction | None:
+    grader = grader_of(material)
+    if grader is None or result.kind not in (None, WrongKind.MISMATCH):
+        return None
+    return grader.interaction(case, result.output)
 
 
 def _interactions(

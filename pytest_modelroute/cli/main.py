@@ -12,6 +12,7 @@ from typing import NoReturn
 
 from .. import __version__
 from ..errors import ModelrouteError
+from ..judgement.audit import LEAST_PASSED
 from ..reporting.text import printable
 
 __all__ = ["ExitStatus", "main"]
@@ -74,9 +75,22 @@ def _parser() -> argparse.ArgumentParser:
     groups = parser.add_subparsers(metavar="COMMAND", required=True)
     cassettes = groups.add_parser("cassettes", help="list, show, prune and format recorded answers", epilog=STATUSES)
     _cassettes(cassettes.add_subparsers(metavar="COMMAND", required=True))
+    _audit(groups)
     _power(groups)
     _selfcheck(groups)
     return parser
+
+
+def _audit(groups: argparse._SubParsersAction[_Parser]) -> None:
+    audit = _command(groups, "audit", "label answers that a grader judged, one by one, and say how far it is right")
+    audit.add_argument("task", metavar="TASK")
+    audit.add_argument("--tier", metavar="NAME", help="the answers of this tier (default: the assigned one)")
+    what = f"how many of the answers that it passed are to be labelled (default: {LEAST_PASSED})"
+    audit.add_argument("--passed", metavar="M", default=str(LEAST_PASSED), help=what)
+    audit.add_argument("--by", metavar="NAME", help="who labels (default: the name of your account)")
+    audit.add_argument("--summary", action="store_true", help="label nothing, and say what the labels so far show")
+    audit.add_argument("--json", action="store_true", help="the same as JSON, with null for what is not known")
+    audit.set_defaults(module="audit")
 
 
 def _power(groups: argparse._SubParsersAction[_Parser]) -> None:

@@ -18,7 +18,16 @@ from ..registry.loading import load_registry
 from ..registry.model import Task
 from ..reporting.commands import Invocation
 
-__all__ = ["Opened", "check_tasks", "gated_task", "known_task", "open_project", "own_code_aside", "record_command"]
+__all__ = [
+    "Opened",
+    "check_tasks",
+    "gated_task",
+    "invocation",
+    "known_task",
+    "open_project",
+    "own_code_aside",
+    "record_command",
+]
 
 MARKS = ("pytest.ini", "pyproject.toml", "tox.ini", "setup.cfg", ".git")
 DEFAULT_REGISTRY = PurePosixPath("modelroute.yaml")
@@ -100,9 +109,14 @@ def gated_task(opened: Opened, name: str) -> TaskMaterial:
     return opened.project.materials[name]
 
 
-def record_command(opened: Opened, task: str, case: str, tier: str) -> str:
-    """The command that records a case on a tier, to paste where this command was given."""
+def invocation(opened: Opened) -> Invocation:
+    """How commands name the registry, to paste where this command was given."""
     registry = opened.project.registry
     path = Path(os.path.relpath(opened.rootdir / registry.path)).as_posix()
-    invocation = Invocation(path, None if registry.path == DEFAULT_REGISTRY else str(registry.path))
-    return invocation.recording(task, case, beside=None if registry.tasks[task].tier == tier else tier)
+    return Invocation(path, None if registry.path == DEFAULT_REGISTRY else str(registry.path))
+
+
+def record_command(opened: Opened, task: str, tier: str, *case: str) -> str:
+    """The command that records a task on a tier, or one case of it."""
+    beside = None if opened.project.registry.tasks[task].tier == tier else tier
+    return invocation(opened).recording(task, *case, beside=beside)

@@ -64,10 +64,10 @@ class TaskMaterial:
             for sample in range(self.task.samples):
                 yield Trial(case, sample, self.asker.key(case, tier, sample))
 
-    def score(self, output: Any, case: GoldenCase) -> Score:
-        """Judge one output. Raises UnobtainedAnswer where the scorer fails."""
+    def score(self, output: Any, case: GoldenCase, command: str = "", play: Play | None = None) -> Score:
+        """Judge one output; `command` is what records what a grader needs. Raises UnobtainedAnswer where that fails."""
         try:
-            return self.scorer.score(output, case.expected, case.input)
+            return self.scorer.score_case(case, output, command, play)
         except Exception as error:
             if isinstance(error, UnobtainedAnswer):
                 raise
@@ -135,10 +135,11 @@ class Evaluation:
         try:
             obtained = self.material.asker.obtain(trial, self.tier, self._recordings, self._command, self._play)
             answer = obtained.answer
-            kind, detail = answer.fault, answer.detail
+            kind, detail, recordings = answer.fault, answer.detail, obtained.recordings
             if kind is None:
-                score = self.material.score(answer.output, case)
+                score = self.material.score(answer.output, case, self._command, self._play)
                 kind, detail = (None if score.correct else WrongKind.MISMATCH), score.detail
+                recordings = max(recordings, score.recordings)
         except UnobtainedAnswer as error:
             return self._error(trial, error.kind, error.detail, lasting=error.lasting)
         except InputError as error:  # a prompt builder that no longer answers as it did when the keys were made
@@ -154,7 +155,7 @@ class Evaluation:
             detail=detail,
             usage=obtained.usage,
             latency_ms=obtained.latency_ms,
-            recordings=obtained.recordings,
+            recordings=recordings,
             models=obtained.models,
         )
 

@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from urllib.parse import unquote
 
 from .. import strict_json
 from ..cassettes.index import Cassette, open_cassette
 from ..cassettes.journal import FOLDER, Journal
 from ..cassettes.lines import KEY_IN_LINE, LINE_START, Interaction, parse_line
-from ..cassettes.replay import cassette_path
+from ..cassettes.replay import cassette_path, filed_as
 from ..errors import ErrorKind, InputError, UnobtainedAnswer
 from ..registry.asked import OwnCall
 from ..registry.files import WorkingTree
@@ -19,6 +18,7 @@ from ..registry.model import Registry, Task, Tier
 from .answers import Usage, usage_of
 from .costs import cost_in_usd, total_usage
 from .evaluate import TaskMaterial
+from .grading import Grader, count_grades, grader_of, wanted_grades
 from .planning import wanted_keys
 from .project import Project
 
@@ -36,7 +36,7 @@ __all__ = [
 
 @dataclass(frozen=True)
 class Contents:
-    """One file of the folder, read whole; `task` and `model` are what its name says.
+    """One file of the folder, read whole; `task` and `model` are what its name says, of grades as `grades_of` has it.
 
     `interactions` stand in file order, one a key; `damaged` are the lines that hold none, also those whose key can be
     told. `in_lines` is whether the file has one line an interaction, as recording writes it.
@@ -83,6 +83,7 @@ class CassetteFile:
     """A cassette with what it says of each tier that reads it; without `tiers` no task and model of the registry do.
 
     `contents` is None where nothing is recorded; `unreferenced` counts the interactions that no case and tier want.
+    `grades` is whether it holds a grader's verdicts on the task's answers: its only tier is the grader's then.
     """
 
     path: PurePosixPath
@@ -93,6 +94,7 @@ class CassetteFile:
     unreferenced: int = 0
     usd: float | None = None
     most_recordings: int | None = None
+    grades: bool = False
 
     @property
     def recorded(self) -> tuple[str, str] | None:
@@ -139,10 +141,11 @@ def read_contents(files: WorkingTree, path: PurePosixPath) -> Contents:
         interactions = tuple(cassette.interactions())
     finally:
         cassette.close()
+    task, model = filed_as(path)
     return Contents(
         path=path,
-        task=path.parent.name,
-        model=unquote(path.stem),
+        task=task,
+        model=model,
         size=(files.rootdir / path).stat().st_size,
         cassette=cassette,
         interactions=interactions,
@@ -175,6 +178,12 @@ def inventory(project: Project, rootdir: Path, tasks: Sequence[str] = ()) -> Ite
             there.discard(path)
             if contents is not None or name in project.materials:
                 yield _of_task(project, task, model, path, contents)
+        grader = grader_of(project.materials[name]) if name in project.materials else None
+        if grader is not None:
+            path = cassette_path(registry.cassettes, grader.shelf, grader.tier.model)
+            contents = read_contents(files, path) if path in there else None
+            there.discard(path)
+            yield _of_grader(project, project.materials[name], grader, path, contents)
     for path in sorted(there):
         if not tasks or path.parent.name in tasks:
             yield _of_nobody(registry, read_contents(files, path))
@@ -199,6 +208,26 @@ def _of_task(project: Project, task: Task, model: str, path: PurePosixPath, cont
         unreferenced=sum(each.key not in wanted for each in interactions),
         usd=cost_in_usd(total_usage(usages), priced),
         most_recordings=_most(interactions),
+    )
+
+
+def _of_grader(
+    project: Project, material: TaskMaterial, grader: Grader, path: PurePosixPath, contents: Contents | None
+) -> CassetteFile:
+    """Its tally counts answers, of all tiers: of one case they may be the same, or as many as there are tiers."""
+    registry, recordings = project.registry, project.recordings
+    wanted = wanted_grades(grader, material, registry.tiers, recordings)
+    interactions = contents.interactions if contents is not None else ()
+    return CassetteFile(
+        path=path,
+        task=material.task.name,
+        model=grader.tier.model,
+        tiers=(TierTally(grader.tier.name, False, *count_grades(grader, material, registry.tiers, recordings)),),
+        contents=contents,
+        unreferenced=sum(each.key not in wanted for each in interactions),
+        usd=cost_in_usd(total_usage(_usages(interactions, own=False)), grader.tier.price),
+        most_recordings=_most(interactions),
+        grades=True,
     )
 
 

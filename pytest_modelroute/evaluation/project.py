@@ -18,8 +18,10 @@ from .answers import AnswerReader
 from .asking import Asker, OwnAsker, PromptAsker
 from .evaluate import TaskMaterial
 from .golden import GoldenCase, load_golden
+from .grading import grader_of, make_grader
 from .importing import BaseImporter, Importer
 from .requests import RequestBuilder
+from .scorer import Scorer
 from .scoring import check_output, make_scorer
 
 __all__ = ["Baseline", "Project", "load_baseline", "load_project"]
@@ -55,10 +57,13 @@ class Baseline:
 def load_project(files: Files, registry: Registry, rootdir: Path) -> Project:
     """Load golden datasets, prompts, schemas and scorers. Raises InputError for whatever is broken."""
     importer = Importer(rootdir, registry.folder)
+    recordings = Recordings(files, registry.cassettes, _hider(registry))
     materials = {
-        task.name: _material(task, registry, files, importer) for task in registry.tasks.values() if task.gated
+        task.name: _material(task, registry, files, importer, recordings)
+        for task in registry.tasks.values()
+        if task.gated
     }
-    return Project(registry, materials, Recordings(files, registry.cassettes, _hider(registry)))
+    return Project(registry, materials, recordings)
 
 
 def _hider(registry: Registry) -> Callable[[str], str]:
@@ -72,10 +77,14 @@ def _hider(registry: Registry) -> Callable[[str], str]:
     return hidden
 
 
-def _material(task: Task, registry: Registry, files: Files, importer: Importer) -> TaskMaterial:
+def _material(task: Task, registry: Registry, files: Files, importer: Importer, recordings: Recordings) -> TaskMaterial:
     assert task.golden is not None
     check_output(task.score, task.output.format)
-    scorer = make_scorer(task.score, importer)
+    scorer: Scorer
+    if task.score.grader is not None:
+        scorer = make_grader(task, registry, files, recordings)
+    else:
+        scorer = make_scorer(task.score, importer)
     return TaskMaterial(
         task=task,
         cases=load_golden(files, task.golden, scorer.objection),
@@ -97,6 +106,7 @@ def _asker(task: Task, registry: Registry, files: Files, import_function: Callab
 def load_baseline(files: Files, registry: Registry, head: Project, rootdir: Path) -> Baseline:
     """Load what the base would have answered: its prompts, requests and recordings, head's expectations and scorer."""
     importer = BaseImporter(rootdir, registry.folder, files)
+    recordings = Recordings(files, registry.cassettes)
     materials = {}
     shared = {}
     cases_of = {}
@@ -117,14 +127,14 @@ def load_baseline(files: Files, registry: Registry, head: Project, rootdir: Path
         except InputError as error:  # only the comparison is lost: head is judged on the base's cases all the same
             warnings.append(f"{name}: nothing to compare with: {error.what}")
             continue
+        grader = grader_of(material)
         materials[name] = TaskMaterial(
             task=task,
             cases=cases,
             asker=asker,
-            scorer=material.scorer,
+            scorer=material.scorer if grader is None else grader.reading(last=(recordings,)),
             golden_label=files.label(task.golden),
         )
-    recordings = Recordings(files, registry.cassettes)
     return Baseline(files, registry, importer, materials, recordings, shared, cases_of, tuple(warnings))
 
 

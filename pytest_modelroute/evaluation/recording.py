@@ -23,7 +23,9 @@ from ..registry.model import Tier
 from ..writing import PARTIAL, write_atomically
 from .evaluate import TaskMaterial
 from .golden import GoldenCase
-from .planning import RecordMode, TaskPlan, TokenCount, estimate, needed_calls, wanted_keys
+from .grade_plans import AnswersOf, needed_grades
+from .grading import Grader, grader_of, wanted_grades
+from .planning import PlannedCall, RecordMode, TaskPlan, TokenCount, estimate, needed_calls, wanted_keys
 from .project import Baseline, Project
 
 __all__ = ["RecordingRun"]
@@ -41,6 +43,8 @@ class RecordingRun:
         self._mode = mode
         self._folder = project.registry.cassettes
         self._journal = Journal(rootdir / self._folder)
+        self._recorded = False
+        self._broken_off = False
 
     @contextmanager
     def locked(self) -> Iterator[int]:
@@ -59,8 +63,14 @@ class RecordingRun:
                 self._journal.open()
             try:
                 yield sum(len(leftover.interactions) for leftover in leftovers)
+            except BaseException:
+                self._broken_off = True
+                raise
             finally:
                 self._journal.close()
+                # What `all` had recorded before it was broken off, the next run does not record again.
+                if self._recorded and (self._mode is not RecordMode.ALL or not self._broken_off):
+                    self._journal.clear()
 
     def plans(self, selected: Mapping[str, Sequence[GoldenCase]], tiers: Sequence[str]) -> list[TaskPlan]:
         """What is to be recorded of the selected cases, on their assigned tiers and on those named (or `all`)."""
@@ -76,8 +86,46 @@ class RecordingRun:
                         found.append(plan)
         return found
 
+    def grade_plans(
+        self, selected: Mapping[str, Sequence[GoldenCase]], tiers: Sequence[str], first: Sequence[TaskPlan] = ()
+    ) -> list[TaskPlan]:
+        """What is to be graded of the selected cases on those tiers, and of the base's answers to them.
+
+        `first` are the plans of answers that are recorded before; without them, all that is there is graded.
+        """
+        done = self._done()
+        found = []
+        for name, cases in selected.items():
+            grader = grader_of(self._project.materials[name])
+            if grader is None:
+                continue
+            sources = list(self._answers(name, cases, tiers, first))
+            calls = needed_grades(grader, sources, self._mode, self._project.recordings)
+            calls = tuple(planned for planned in calls if planned.call.key not in done)
+            if calls:
+                guessed = any(source.awaited for source in sources)
+                found.append(self._planned(grader.shelf, grader.tier, calls, (), counts=not guessed))
+        return found
+
+    def _answers(
+        self, name: str, cases: Sequence[GoldenCase], tiers: Sequence[str], first: Sequence[TaskPlan]
+    ) -> Iterator[AnswersOf]:
+        registry, material = self._project.registry, self._project.materials[name]
+        wanted = {registry.tasks[name].tier, *tiers}
+        for tier in registry.tiers:
+            if tier.name in wanted or "all" in wanted:
+                plans = (plan for plan in first if (plan.task, plan.tier.name) == (name, tier.name))
+                to_come = frozenset(planned.call.key for plan in plans for planned in plan.calls)
+                yield AnswersOf(material, tier, cases, self._project.recordings, to_come)
+        if self._baseline is not None and name in self._baseline.materials:
+            base, ids = self._baseline.materials[name], {case.id for case in cases}
+            chosen = [case for case in base.cases if case.id in ids]
+            tier = self._baseline.registry.tier(base.task.tier)
+            yield AnswersOf(base, tier, chosen, self._baseline.recordings)
+
     def record(self, plans: Sequence[TaskPlan], concurrency: int, timeout: float, listener: Listener) -> Recorded:
         """Make the planned calls and merge what arrived into the cassettes, however it ended."""
+        self._recorded = False
         self._journal.mode = self._mode.value
         recorder = Recorder(self._journal.append, credential_scan(self._project.registry), concurrency, timeout)
         batches = [Batch(plan.tier, tuple(planned.call for planned in plan.calls)) for plan in plans]
@@ -86,8 +134,8 @@ class RecordingRun:
         self._merge(self._journal.leftovers())
         for key, fault in outcome.faults.items():
             self._project.recordings.failed(key, fault)
-        if self._mode is not RecordMode.ALL or not (outcome.interrupted or outcome.stopped):
-            self._journal.clear()
+        self._recorded = True
+        self._broken_off = self._broken_off or outcome.interrupted or outcome.stopped is not None
         return outcome
 
     def _clear_torn(self) -> None:
@@ -107,27 +155,30 @@ class RecordingRun:
 
     def _plan(self, material: TaskMaterial, tier: Tier, cases: Iterable[GoldenCase], done: frozenset[str]) -> TaskPlan:
         recordings, name = self._project.recordings, material.task.name
-        cassette = recordings.cassette(name, tier.model)
         calls = tuple(
             planned
             for planned in needed_calls(material, tier, cases, self._mode, recordings)
             if planned.call.key not in done
         )
+        others = [recordings.cassette(name, other.model) for other in self._project.registry.tiers if other != tier]
+        return self._planned(name, tier, calls, others)
+
+    def _planned(
+        self, name: str, tier: Tier, calls: tuple[PlannedCall, ...], others: Sequence[Cassette], *, counts: bool = True
+    ) -> TaskPlan:
+        """The plan of these calls; `counts` is whether the provider may be asked for the tokens of some."""
+        cassette = self._project.recordings.cassette(name, tier.model)
         if calls and cassette.fault:  # told before anything is paid for
             what = f"{cassette.label} cannot be read: {cassette.fault}"
             raise InputError(what, fix="restore the file from git, or move it away")
         if calls:
             check_writable(self._rootdir / cassette_path(self._folder, name, tier.model))
-        others = [recordings.cassette(name, other.model) for other in self._project.registry.tiers if other != tier]
-        return TaskPlan(
-            name,
-            tier,
-            calls,
-            estimate(calls, cassette, others, _token_count(tier, credential_scan(self._project.registry))),
-        )
+        counted = _token_count(tier, credential_scan(self._project.registry)) if counts else _not_counted
+        return TaskPlan(name, tier, calls, estimate(calls, cassette, others, counted))
 
     def _merge(self, leftovers: Iterable[Leftover]) -> None:
-        for leftover in leftovers:
+        # Answers first: which grades are needed rests on them.
+        for leftover in sorted(leftovers, key=lambda each: "@" in each.cassette.name):
             path = self._folder / leftover.cassette
             before = open_cassette(WorkingTree(self._rootdir), path)
             try:
@@ -138,6 +189,8 @@ class RecordingRun:
             write_atomically(self._rootdir / path, text.encode())
             for name, tier in self._owners(leftover):
                 self._project.recordings.forget(name, tier.model)
+            for _, grader in self._graders(leftover):
+                self._project.recordings.forget(grader.shelf, grader.tier.model)
 
     def _owners(self, leftover: Leftover) -> Iterator[tuple[str, Tier]]:
         """The tasks and tiers whose cassette it is; none where they were renamed since."""
@@ -146,7 +199,23 @@ class RecordingRun:
                 if cassette_path(self._folder, name, tier.model) == self._folder / leftover.cassette:
                     yield name, tier
 
+    def _graders(self, leftover: Leftover) -> Iterator[tuple[str, Grader]]:
+        """The tasks whose grades it holds, with their graders."""
+        for name, material in self._project.materials.items():
+            grader = grader_of(material)
+            if grader is not None:
+                path = cassette_path(self._folder, grader.shelf, grader.tier.model)
+                if path == self._folder / leftover.cassette:
+                    yield name, grader
+
     def _needed(self, before: Cassette, leftover: Leftover) -> Mapping[str, frozenset[str]]:
+        for name, grader in self._graders(leftover):
+            project, baseline = self._project, self._baseline
+            wanted = wanted_grades(grader, project.materials[name], project.registry.tiers, project.recordings)
+            if baseline is not None and name in baseline.materials:
+                material, tiers = baseline.materials[name], baseline.registry.tiers
+                wanted |= wanted_grades(grader, material, tiers, baseline.recordings)
+            return {interaction.case: wanted for interaction in leftover.interactions}
         recorded = frozenset(interaction.key for interaction in leftover.interactions)
         for name, tier in self._owners(leftover):
             sides = [(self._project.registry, self._project.materials[name])]
@@ -155,6 +224,10 @@ class RecordingRun:
             wanted = wanted_keys(sides, tier.model, before, recorded)
             return {interaction.case: wanted for interaction in leftover.interactions}
         return {}
+
+
+def _not_counted(arguments: Mapping[str, Any]) -> None:
+    """Of a request that is not known yet the provider can tell nothing."""
 
 
 def _token_count(tier: Tier, scan: CredentialScan) -> TokenCount:

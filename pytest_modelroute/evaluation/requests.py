@@ -37,6 +37,7 @@ class RequestBuilder:
         files: Files,
         folder: PurePosixPath,
         import_function: Callable[[str, Place], Callable[..., Any]],
+        compiled: Callable[..., Callable[[Mapping[str, Any]], Any]] = compile_prompt,
     ) -> None:
         assert isinstance(task.prompt, (PromptTemplate, PromptBuilder))
         assert task.golden is not None
@@ -44,7 +45,7 @@ class RequestBuilder:
         self._golden_label = files.label(task.golden)
         if isinstance(task.prompt, PromptTemplate):
             self._place = Place(files.label(task.prompt.path))
-            self._prompt: Callable[[Mapping[str, Any]], Any] = compile_prompt(task.prompt, files, folder)
+            self._prompt: Callable[[Mapping[str, Any]], Any] = compiled(task.prompt, files, folder)
         else:
             self._place = task.place
             build = import_function(task.prompt.reference, task.place)
@@ -58,8 +59,6 @@ class RequestBuilder:
 
     def arguments(self, case: GoldenCase, tier: Tier) -> dict[str, Any]:
         """The arguments, without the model. Raises InputError naming the case and the place in the prompt."""
-        if tier.name not in self._layers:
-            self._layers[tier.name] = self._task.arguments(tier)
         try:
             prompt = self._prompt(case.input)
         except TemplateFault as error:
@@ -74,8 +73,14 @@ class RequestBuilder:
                 prompt.close()
             what = f"case '{case.id}': the prompt builder returned {type(prompt).__name__}"
             raise InputError(what, place=self._place, valid="a mapping of arguments of messages.create")
+        return self.complete(prompt, tier, f"case '{case.id}'")
+
+    def complete(self, prompt: Mapping[str, Any], tier: Tier, told: str) -> dict[str, Any]:
+        """What the prompt says over the registry's arguments, checked; `told` begins what an InputError says."""
+        if tier.name not in self._layers:
+            self._layers[tier.name] = self._task.arguments(tier)
         arguments = merged(self._layers[tier.name], prompt)
-        self._check(arguments, case)
+        self._check(arguments, told)
         if "messages" not in arguments:
             close = difflib.get_close_matches("messages", prompt, n=1)
             what = f"task '{self._task.name}': the argument 'messages' is missing: the prompt has {one_of(prompt)}"
@@ -83,22 +88,22 @@ class RequestBuilder:
             raise InputError(what, place=self._place, fix=fix)
         return arguments
 
-    def _check(self, arguments: Mapping[str, Any], case: GoldenCase) -> None:
+    def _check(self, arguments: Mapping[str, Any], told: str) -> None:
         for name in NOT_ACCEPTED:
             if name in arguments:
-                what = f"case '{case.id}': the prompt sets '{name}'"
+                what = f"{told}: the prompt sets '{name}'"
                 raise InputError(what, place=self._place, valid="any other argument of messages.create")
         for name in ONLY_IN_BODY:
             if name in arguments:
-                what = f"case '{case.id}': the prompt sets '{name}', which messages.create does not take"
+                what = f"{told}: the prompt sets '{name}', which messages.create does not take"
                 raise InputError(what, place=self._place, fix=f"set {name} under extra_body")
         body = arguments.get("extra_body", {})
         if not isinstance(body, Mapping):
-            what = f"case '{case.id}': extra_body is {type(body).__name__}"
+            what = f"{told}: extra_body is {type(body).__name__}"
             raise InputError(what, place=self._place, valid="a mapping")
         for name in NOT_IN_BODY:
             if name in body:
-                what = f"case '{case.id}': the prompt sets '{name}' under extra_body"
+                what = f"{told}: the prompt sets '{name}' under extra_body"
                 raise InputError(what, place=self._place, valid="anything else that only the wire knows")
         if "max_tokens" not in arguments:
             what = f"task '{self._task.name}': the argument 'max_tokens' is missing"

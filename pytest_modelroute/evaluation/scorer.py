@@ -9,8 +9,9 @@ from typing import Any
 
 from ..errors import did_you_mean
 from ..registry.model import ScorePolicy
+from .asking import Play
 from .comparing import shown
-from .golden import ABSENT
+from .golden import ABSENT, GoldenCase
 from .templates import pointer_part, resolve_pointer
 
 __all__ = ["RIGHT", "BuiltIn", "Score", "Scorer", "part_of", "pointer_of", "told"]
@@ -18,10 +19,11 @@ __all__ = ["RIGHT", "BuiltIn", "Score", "Scorer", "part_of", "pointer_of", "told
 
 @dataclass(frozen=True, slots=True)
 class Score:
-    """Whether an output is correct, and if not, why."""
+    """Whether an output is correct, and if not, why; `recordings` is how often another grade was recorded for it."""
 
     correct: bool
     detail: str = ""
+    recordings: int = 0
 
 
 RIGHT = Score(True)
@@ -39,6 +41,10 @@ class Scorer(ABC):
     @abstractmethod
     def score(self, output: Any, expected: Any, given: Mapping[str, Any]) -> Score:
         """Judge one output. `given` is the case's input."""
+
+    def score_case(self, case: GoldenCase, output: Any, command: str, play: Play | None) -> Score:
+        """Judge one output of a case; `command` is what records what the scorer itself needs."""
+        return self.score(output, case.expected, case.input)
 
 
 class BuiltIn(Scorer):

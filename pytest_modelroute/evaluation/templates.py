@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import difflib
 import functools
+import json
 import re
 from collections.abc import Callable, Mapping
 from pathlib import PurePosixPath
@@ -15,7 +16,7 @@ from ..registry.asked import PromptTemplate
 from ..registry.files import Files, inside
 from ..registry.prompts import is_directive
 
-__all__ = ["TemplateFault", "compile_prompt", "pointer_part", "resolve_pointer"]
+__all__ = ["TemplateFault", "compile_prompt", "compile_rubric", "pointer_part", "resolve_pointer"]
 
 MARKS = ("{{", "{%", "{#")  # a lone brace, as in JSON, begins no template
 
@@ -34,11 +35,30 @@ def compile_prompt(prompt: PromptTemplate, files: Files, folder: PurePosixPath) 
 
     The function raises TemplateFault naming the place in the prompt. Raises InputError for a broken template.
     """
-    return _Compiler(files, folder, prompt).compile(prompt.content, ())
+    render = _Compiler(files, folder, prompt, _sandbox).compile(prompt.content, ())
+    return lambda given: render({"input": given})
 
 
-def _sandbox() -> Any:
-    """Jinja2 without escapes, and so that one input always gives one request."""
+def compile_rubric(rubric: PromptTemplate, files: Files, folder: PurePosixPath) -> Render:
+    """The same for a grader's prompt, from the names `input`, `output` and `expected`.
+
+    What is no text is printed as JSON, as the model that is graded wrote it.
+    """
+
+    def sandbox() -> Any:
+        return _sandbox(_as_json)
+
+    return _Compiler(files, folder, rubric, sandbox).compile(rubric.content, ())
+
+
+def _as_json(value: Any) -> Any:
+    if isinstance(value, (dict, list, tuple, bool)) or value is None:
+        return json.dumps(value, ensure_ascii=False, indent=2)
+    return value
+
+
+def _sandbox(shown: Callable[[Any], Any] = lambda value: value) -> Any:
+    """Jinja2 without escapes, and so that one input always gives one request; `shown` is how a value is printed."""
     import jinja2
     import jinja2.sandbox
     from jinja2.utils import missing
@@ -52,7 +72,7 @@ def _sandbox() -> Any:
 
     def printable(value: Any) -> Any:
         if isinstance(value, (str, int, float, list, tuple, dict, jinja2.Undefined)) or value is None:
-            return value
+            return shown(value)
         # Its text would hold an address in memory, another one in each run.
         raise TypeError(f"a {type(value).__name__} cannot be printed; call it, or add `| list`")
 
@@ -76,24 +96,26 @@ def _told(where: Where) -> str:
     return "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in where).removeprefix(".")
 
 
-def _undefined(error: Exception, data: Mapping[str, Any]) -> str | None:
+def _undefined(error: Exception, names: Mapping[str, Any]) -> str | None:
     """What is there instead of a name that a template asked for in vain; None for any other error."""
+    data = names["input"]
     match getattr(error, "looked_up", ()):
         case (str(name),):
             close = difflib.get_close_matches(name, data, n=1)
             return f"{error}: did you mean 'input.{close[0]}'?" if close else None
         case (str(name), Mapping() as owner):
-            whose = "'input'" if owner is data else "the mapping"
+            whose = next((f"'{known}'" for known, value in names.items() if owner is value), "the mapping")
             return f"{whose} has no '{name}': {did_you_mean(name, map(str, owner))}"
     return None
 
 
 class _Compiler:
-    def __init__(self, files: Files, folder: PurePosixPath, prompt: PromptTemplate) -> None:
+    def __init__(self, files: Files, folder: PurePosixPath, prompt: PromptTemplate, sandbox: Callable[[], Any]) -> None:
         self._files = files
         self._folder = folder
         self._prompt = prompt
         self._label = files.label(prompt.path)
+        self._sandbox = sandbox
         self._environment: Any = None
 
     def _place(self, where: Where) -> Place:
@@ -107,13 +129,13 @@ class _Compiler:
             return self._directive(value, where)
         if isinstance(value, dict):
             parts = {key: self.compile(child, (*where, key)) for key, child in value.items()}
-            return lambda data: {key: render(data) for key, render in parts.items()}
+            return lambda names: {key: render(names) for key, render in parts.items()}
         if isinstance(value, list):
             items = [self.compile(child, (*where, index)) for index, child in enumerate(value)]
-            return lambda data: [render(data) for render in items]
+            return lambda names: [render(names) for render in items]
         if isinstance(value, str) and any(mark in value for mark in MARKS):
             return self._template(value, where)
-        return lambda data: value
+        return lambda names: value
 
     def _template(self, text: str, where: Where) -> Render:
         try:
@@ -121,27 +143,27 @@ class _Compiler:
         except Exception as error:  # beside syntax errors: numbers too long, parentheses too deep
             raise InputError(f"{_told(where)}: broken template: {error}", place=self._place(where)) from None
 
-        def render(data: Mapping[str, Any]) -> str:
+        def render(names: Mapping[str, Any]) -> str:
             try:
-                rendered: str = template.render(input=data)
+                rendered: str = template.render(names)
             except Exception as error:  # a template may raise anything
-                raise self._fault(where, _undefined(error, data) or error) from None
+                raise self._fault(where, _undefined(error, names) or error) from None
             return rendered
 
         return render
 
     def _jinja(self) -> Any:
         if self._environment is None:
-            self._environment = _sandbox()
+            self._environment = self._sandbox()
         return self._environment
 
     def _directive(self, value: Mapping[str, str], where: Where) -> Render:
         ((name, argument),) = value.items()
         if name == "$input":
 
-            def point(data: Mapping[str, Any]) -> Any:
+            def point(names: Mapping[str, Any]) -> Any:
                 try:
-                    return resolve_pointer(data, argument)
+                    return resolve_pointer(names["input"], argument)
                 except LookupError:
                     raise self._fault(where, f"the input has no {argument}") from None
 
@@ -149,8 +171,8 @@ class _Compiler:
         path = self.compile(argument, where)
         cache: dict[str, str] = {}
 
-        def include(data: Mapping[str, Any]) -> str:
-            name = path(data)
+        def include(names: Mapping[str, Any]) -> str:
+            name = path(names)
             if name not in cache:
                 cache[name] = self._include(name, where)
             return cache[name]

@@ -11,13 +11,14 @@ from pathlib import Path, PurePosixPath
 from ..cassettes.journal import Journal
 from ..cassettes.lines import Interaction, cassette_text
 from ..cassettes.lock import RecordingLock
-from ..cassettes.replay import cassette_path
+from ..cassettes.replay import Recordings, cassette_path
 from ..errors import InputError
 from ..registry.files import Files, WorkingTree
 from ..registry.model import Registry
 from ..writing import write_atomically
 from .evaluate import TaskMaterial
 from .golden import load_golden
+from .grading import Grader, grader_of, make_grader, wanted_grades
 from .inventory import Contents, waiting
 from .planning import wanted_keys
 from .project import Project, load_baseline
@@ -40,12 +41,38 @@ __all__ = [
 class Side:
     """A registry whose cases and tiers need recordings.
 
-    `whole` are tasks of which it cannot be told what they need, so that all of theirs is needed.
+    `graders` judge its `recordings`. `whole` are tasks of which it cannot be told what they need, so that all of
+    theirs is needed.
     """
 
     registry: Registry
     materials: Mapping[str, TaskMaterial]
+    recordings: Recordings
+    graders: Mapping[str, tuple[Grader, ...]]
     whole: frozenset[str] = frozenset()
+
+    def reads(self, contents: Contents) -> bool:
+        """Whether it has a task and a model, or a grader of that model, of which this is the file."""
+        task = contents.task.partition("@")[0]
+        if contents.task == task:
+            return task in self.registry.tasks and contents.model in {tier.model for tier in self.registry.tiers}
+        return task in self.whole or any(each.tier.model == contents.model for each in self.graders.get(task, ()))
+
+    def keys(self, contents: Contents) -> frozenset[str] | None:
+        """What it needs of a file; None for all of it."""
+        task = contents.task.partition("@")[0]
+        if task in self.whole:
+            return None
+        if task not in self.materials:
+            return frozenset()
+        material = self.materials[task]
+        if contents.task == task:
+            return wanted_keys([(self.registry, material)], contents.model, contents.cassette, frozenset())
+        found: frozenset[str] = frozenset()
+        for grader in self.graders.get(task, ()):
+            if grader.tier.model == contents.model:
+                found |= wanted_grades(grader, material, self.registry.tiers, self.recordings)
+        return found
 
 
 @dataclass(frozen=True)
@@ -64,7 +91,8 @@ class Rewrite:
 
 
 def head_side(project: Project) -> Side:
-    return Side(project.registry, project.materials)
+    graders = {name: tuple(filter(None, [grader_of(each)])) for name, each in project.materials.items()}
+    return Side(project.registry, project.materials, project.recordings, graders)
 
 
 def base_side(files: Files, registry: Registry, head: Project, rootdir: Path) -> tuple[Side, tuple[str, ...]]:
@@ -80,7 +108,19 @@ def base_side(files: Files, registry: Registry, head: Project, rootdir: Path) ->
             materials[name] = dataclasses.replace(material, cases=(*material.cases, *lost))
     widened = dataclasses.replace(head, materials=materials)
     baseline = load_baseline(files, registry, widened, rootdir)
-    return Side(registry, baseline.materials, frozenset(gated) - frozenset(baseline.materials)), baseline.warnings
+    graders: dict[str, tuple[Grader, ...]] = {}
+    whole = set(gated) - set(baseline.materials)
+    for name, material in baseline.materials.items():
+        try:
+            # Its own, which a checkout of the base asks, and head's, by which a gate compares.
+            own = (
+                [make_grader(material.task, registry, files, baseline.recordings)] if material.task.score.grader else []
+            )
+        except InputError:
+            whole.add(name)
+            continue
+        graders[name] = (*own, *filter(None, [grader_of(material)]))
+    return Side(registry, baseline.materials, baseline.recordings, graders, frozenset(whole)), baseline.warnings
 
 
 def pruned(contents: Contents, sides: Sequence[Side], folder: PurePosixPath) -> Rewrite | None:
@@ -101,22 +141,17 @@ def _readers(contents: Contents, sides: Sequence[Side], folder: PurePosixPath) -
     """The sides with a task and a model of which this is the file."""
     if cassette_path(folder, contents.task, contents.model) != contents.path:
         return []  # nothing is ever read from a file of that name
-    return [
-        side
-        for side in sides
-        if contents.task in side.registry.tasks and contents.model in {tier.model for tier in side.registry.tiers}
-    ]
+    return [side for side in sides if side.reads(contents)]
 
 
 def _needed(contents: Contents, readers: Sequence[Side]) -> frozenset[str] | None:
     """The keys that any side needs of a file; None for all of them."""
     found: frozenset[str] = frozenset()
     for side in readers:
-        if contents.task in side.whole:
+        wanted = side.keys(contents)
+        if wanted is None:
             return None
-        if contents.task in side.materials:
-            wanted = [(side.registry, side.materials[contents.task])]
-            found |= wanted_keys(wanted, contents.model, contents.cassette, frozenset())
+        found |= wanted
     return found
 
 

@@ -6,7 +6,7 @@ import errno
 import io
 import random
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
 from typing import BinaryIO
@@ -16,10 +16,12 @@ from ..cassettes.lines import Interaction, cassette_text
 from ..cassettes.recorder import Batch, Recorder
 from ..cassettes.redaction import credential_scan
 from ..cassettes.replay import Recordings, cassette_path
+from ..errors import ErrorKind, UnobtainedAnswer
 from ..registry.model import Tier
 from .asking import Trial
 from .evaluate import CaseResult, Evaluation, Outcome, TaskMaterial
 from .golden import GoldenCase
+from .grading import gradable, grader_of
 from .planning import Need, PlannedCall, TaskPlan, estimate
 from .project import Project
 
@@ -74,7 +76,9 @@ class Verification:
         by_task: dict[str, list[_Chosen]] = {}
         for each in self._chosen:
             by_task.setdefault(each.material.task.name, []).append(each)
-        return [self._plan(name, chosen) for name, chosen in by_task.items()]
+        answers = [self._plan(name, chosen) for name, chosen in by_task.items()]
+        grades = [self._grade_plan(chosen) for chosen in by_task.values()]
+        return [*answers, *(plan for plan in grades if plan is not None)]
 
     def verify(
         self, plans: Sequence[TaskPlan], concurrency: int, timeout: float, listener: Listener
@@ -90,19 +94,51 @@ class Verification:
             with lock:
                 arrived.setdefault(model, []).extend(interactions)
 
-        recorder = Recorder(keep, credential_scan(self._project.registry), concurrency, timeout)
-        batches = [Batch(plan.tier, tuple(planned.call for planned in plan.calls)) for plan in plans]
-        outcome = recorder.record(batches, listener)
-        if outcome.interrupted:
-            raise KeyboardInterrupt
-        recordings = _in_memory(arrived)
-        for key, fault in outcome.faults.items():
-            recordings.failed(key, fault)
+        faults: dict[str, UnobtainedAnswer] = {}
+
+        def call(batches: Sequence[Batch]) -> tuple[Recordings, str | None]:
+            recorder = Recorder(keep, credential_scan(self._project.registry), concurrency, timeout)
+            outcome = recorder.record(batches, listener)
+            if outcome.interrupted:
+                raise KeyboardInterrupt
+            faults.update(outcome.faults)
+            recordings = _in_memory(arrived)
+            for key, fault in faults.items():
+                recordings.failed(key, fault)
+            return recordings, outcome.stopped
+
+        tasks = {each.material.task.name for each in self._chosen}
+        answers = [plan for plan in plans if plan.task in tasks]
+        recordings, stopped = call([Batch(plan.tier, tuple(each.call for each in plan.calls)) for plan in answers])
+        grades = [batch for batch in self._ungraded(recordings) if batch.calls]
+        if grades and stopped is None:
+            recordings, stopped = call(grades)
         found = [
             Verified(each.material.task.name, each.tier.name, each.before, _again(each, recordings))
             for each in self._chosen
         ]
-        return found, outcome.stopped
+        return found, stopped
+
+    def _ungraded(self, recordings: Recordings) -> Iterator[Batch]:
+        """The grades of answers that came out otherwise than any that was graded."""
+        for each in self._chosen:
+            grader = grader_of(each.material)
+            if grader is None:
+                continue
+            outputs = gradable(each.material, each.tier, recordings, (each.trial.case,))
+            fresh = (output for trial, output in outputs if trial.sample == each.trial.sample)
+            missing = (output for output in fresh if grader.fault(each.trial.case, output) is ErrorKind.MISSING)
+            yield Batch(grader.tier, tuple(grader.call(each.trial.case, output) for output in missing))
+
+    def _grade_plan(self, chosen: Sequence[_Chosen]) -> TaskPlan | None:
+        """One grade for each answer, which is needed where it comes out otherwise."""
+        grader = grader_of(chosen[0].material)
+        if grader is None:
+            return None
+        stand_ins = (grader.stand_in(each.trial.case, each.trial.key) for each in chosen)
+        calls = tuple(PlannedCall(call, Need.AGAIN) for call in stand_ins)
+        cassette = self._project.recordings.cassette(grader.shelf, grader.tier.model)
+        return TaskPlan(grader.shelf, grader.tier, calls, estimate(calls, cassette, (), lambda arguments: None))
 
     def _plan(self, name: str, chosen: Sequence[_Chosen]) -> TaskPlan:
         tier = chosen[0].tier
@@ -115,7 +151,9 @@ class Verification:
 
 
 def _again(chosen: _Chosen, recordings: Recordings) -> CaseResult:
-    material = replace(chosen.material, cases=(chosen.trial.case,))
+    grader = grader_of(chosen.material)
+    scorer = chosen.material.scorer if grader is None else grader.reading(first=(recordings,))
+    material = replace(chosen.material, cases=(chosen.trial.case,), scorer=scorer)
     results = Evaluation(material, chosen.tier, recordings, "the call gave no answer").results()
     return next(result for result in results if result.sample == chosen.trial.sample)
 

@@ -14,8 +14,10 @@ from ..registry.files import Files
 from ..registry.model import Registry
 from ..registry.weakening import weakened
 from .answers import AnswerReader
+from .audits import audit_changes, audit_path, load_labels
 from .evaluate import TaskMaterial
 from .golden_changes import golden_changes
+from .grading import grader_of, make_grader
 from .project import Baseline, Project
 from .scoring import make_scorer
 
@@ -34,6 +36,7 @@ def all_changes(
         *compare(baseline.registry, registry),
         *weakened(baseline.registry, base_files, registry, files),
         *_golden(base_files, baseline, project),
+        *_audits(base_files, baseline, registry, project),
         *_recordings(base_files, baseline, registry, project.recordings),
     ]
     order = {name: number for number, name in enumerate(registry.tasks, start=1)}
@@ -61,20 +64,38 @@ def _recordings(
                 yield from edited_recordings(task, model, before, recordings.cassette(task, model))
 
 
-def former_material(baseline: Baseline, head: TaskMaterial, rescored: bool) -> TaskMaterial:
+def _audits(base_files: CommitFiles, baseline: Baseline, registry: Registry, project: Project) -> Iterator[Change]:
+    for name, material in project.materials.items():
+        grader, before = grader_of(material), baseline.registry.tasks.get(name)
+        if grader is None or before is None or before.score.grader is None:
+            continue
+        path = audit_path(registry.folder, name)
+        earlier = audit_path(baseline.registry.folder, name)
+        if path != earlier or base_files.changed(path):
+            yield from audit_changes(name, load_labels(base_files, earlier), grader.labels, path)
+
+
+def former_material(baseline: Baseline, head: TaskMaterial, recordings: Recordings, rescored: bool) -> TaskMaterial:
     """Head's task as it asks today, on the base's cases, read and scored as the base did.
 
-    Unless it is `rescored`, head's scorer is the base's: then its module need not be run from git. Raises InputError
+    Unless it is `rescored`, head's scorer is the base's: then its module need not be run from git. What a grader of the
+    base says of head's answers is looked for in head's `recordings` too. Raises InputError
     where the base's schema or scorer cannot be loaded any more.
     """
     before = baseline.registry.tasks[head.task.name]
     reader = AnswerReader(before.output, baseline.files)
     samples = max(head.task.samples, before.samples)
+    scorer = head.scorer
+    if rescored and before.score.grader is not None:
+        grader = make_grader(before, baseline.registry, baseline.files, recordings)
+        scorer = grader.reading(last=(baseline.recordings,))
+    elif rescored:
+        scorer = make_scorer(before.score, baseline.importer)
     assert before.golden is not None
     return TaskMaterial(
         task=dataclasses.replace(head.task, output=before.output, score=before.score, samples=samples),
         cases=baseline.cases[before.name],
         asker=head.asker.reading(reader),
-        scorer=make_scorer(before.score, baseline.importer) if rescored else head.scorer,
+        scorer=scorer,
         golden_label=baseline.files.label(before.golden),
     )

@@ -16,14 +16,16 @@ __all__ = ["adjusted", "false_pass_ceiling", "p_of_margin", "p_of_threshold"]
 def p_of_threshold(counts: Counts, threshold: float) -> float:
     """The p of "the error rate is at least `threshold`": at most 5 % exactly where the upper bound certifies it.
 
-    With samples, their effective number stays that of the 95 % bound. Unanswered cases leave nothing proven: 1.
+    With samples or a grader's audit, their effective number stays that of the 95 % bound. Unanswered cases leave
+    nothing proven, and neither does a grader that was not audited: 1.
     """
-    if counts.errors or not counts.cases:
+    if counts.errors or not counts.cases or (counts.audit is not None and counts.audited is None):
         return 1.0
     cases, wrong = float(counts.cases), float(counts.wrong)
-    if counts.samples is not None:
-        cases = counts.samples.effective_cases
-        wrong = counts.samples.error_rate * cases
+    clusters = counts.audited or counts.samples
+    if clusters is not None:
+        cases = clusters.effective_cases
+        wrong = clusters.error_rate * cases
     if wrong >= cases:
         return 1.0
     return 1.0 - beta_cdf(threshold, wrong + 1.0, cases - wrong)

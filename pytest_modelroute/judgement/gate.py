@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 from ..registry.model import GatePolicy, Rule
+from .audit import Audit
 from .clusters import Samples
 from .intervals import lower_bound, upper_bound
 from .power import cases_to_certify
@@ -39,13 +40,15 @@ class Counts:
     """Cases by outcome; an error is neither correct nor wrong, and is never left out.
 
     Where each case was answered several times, a case counts as its worst answer, and `samples` has them all: rate and
-    bounds are theirs.
+    bounds are theirs. Where a grader gave the outcomes, `audit` has what people say of it, and they are the audit's as
+    soon as that is complete.
     """
 
     correct: int
     wrong: int
     errors: int
     samples: Samples | None = None
+    audit: Audit | None = None
 
     @property
     def cases(self) -> int:
@@ -54,6 +57,8 @@ class Counts:
     @property
     def error_rate(self) -> float | None:
         """Wrong answers over all cases; None where there are none."""
+        if self.audited is not None:
+            return self.audited.error_rate
         if self.samples is not None:
             return self.samples.error_rate
         return self.wrong / self.cases if self.cases else None
@@ -61,11 +66,24 @@ class Counts:
     @property
     def bounds(self) -> tuple[float, float] | None:
         """One-sided 95 % bounds, Clopper-Pearson's; unanswered cases make both as wide as they could be."""
+        if self.audited is not None:
+            return self.audited.bounds
         if self.samples is not None:
             return self.samples.bounds
         if not self.cases:
             return None
         return lower_bound(self.wrong, self.cases), upper_bound(self.wrong + self.errors, self.cases)
+
+    @property
+    def audited(self) -> Audit | None:
+        """The grader's audit, where it is complete and there is an answer to each case."""
+        return self.audit if self.audit is not None and self.audit.complete and not self.errors else None
+
+    @property
+    def effective_cases(self) -> float:
+        """How many independent answers with a perfect verdict these are worth."""
+        clusters = self.audited or self.samples
+        return self.cases if clusters is None else clusters.effective_cases
 
 
 class Scope(Enum):
@@ -83,6 +101,7 @@ class FindingKind(Enum):
     CERTIFIED = "certified"
     REFUTED = "refuted"
     UNDECIDED = "undecided"
+    UNAUDITED = "unaudited"
     NO_CASES = "no_cases"
 
 
@@ -137,6 +156,8 @@ def verdict_by_rule(counts: Counts, policy: GatePolicy, scope: Scope = Scope.ALL
     if policy.rule is Rule.CERTIFIED:
         lower, upper = bounds
         if upper <= policy.max_error:
+            if counts.audit is not None and counts.audited is None:  # an unaudited grader's bounds cover 13 to 28 %
+                return Verdict.INCONCLUSIVE, FindingKind.UNAUDITED
             return Verdict.PASS, FindingKind.CERTIFIED
         if lower > policy.max_error:
             return Verdict.FAIL, FindingKind.REFUTED
@@ -160,6 +181,6 @@ def _more_cases(kind: FindingKind, counts: Counts, policy: GatePolicy) -> int | 
     if kind is not FindingKind.UNDECIDED or rate is None:
         return None
     needed = cases_to_certify(rate, policy.max_error)
-    if needed is not None and counts.samples is not None:  # a case with samples is worth more than one answer
-        needed = math.ceil(needed * counts.cases / counts.samples.effective_cases)
+    if needed is not None:  # a case with samples is worth more than one answer, one that was graded less
+        needed = math.ceil(needed * counts.cases / counts.effective_cases)
     return None if needed is None else max(needed - counts.cases, 1)

@@ -14,6 +14,7 @@ __all__ = ["Regression", "RegressionKind", "judge_regression"]
 
 class RegressionKind(Enum):
     UNPAIRED = "unpaired"
+    SELF_GRADED = "self_graded"  # the baseline was graded by its own model: nothing follows from it
     WITHIN = "within"
     ABOVE = "above"
     TOO_FEW = "too_few"

@@ -17,6 +17,7 @@ from ..evaluation.weakening import all_changes
 from ..registry.base import Commit, CommitFiles, merge_base
 from ..registry.changes import TIER_CHANGES, compare, doubly_judged, reassigned, strict_tasks
 from ..registry.files import WorkingTree
+from ..registry.graders import refuse_self_grading
 from ..registry.loading import load_registry
 from ..registry.model import Registry
 from ..reporting.assessment import Assessment
@@ -99,6 +100,8 @@ def _assess(settings: Settings, invocation: Invocation) -> Assessment:
     _check_names(settings, registry)
     commit = merge_base(settings.rootdir, settings.base, settings.base_named_by) if settings.base else None
     tried, moves = reassigned(registry, settings.tries)
+    for name, tier in settings.tries.items():
+        refuse_self_grading(tried, tried.tasks[name], f"--modelroute-try={name}={tier}")
     project = load_project(files, tried, settings.rootdir)
     baseline, changes, strict = None, moves, frozenset(settings.tries)
     warnings: list[str] = []

@@ -88,7 +88,7 @@ class LiveCalls:
                 return None
             if tally.unknown:
                 return f"what {tally.unknown} costs is not known, which --modelroute-max-usd={usd(cap)} does not allow"
-            if 0 < tally.spent >= cap:  # what is free is under any
+            if 0 < tally.before + tally.spent >= cap:  # what is free is under any
                 return f"--modelroute-max-usd={usd(cap)} is reached"
             return None
 

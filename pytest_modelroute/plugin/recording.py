@@ -13,6 +13,8 @@ from ..evaluation.golden import GoldenCase
 from ..evaluation.planning import TaskPlan
 from ..evaluation.recording import RecordingRun
 from ..reporting.assessment import Assessment
+from ..reporting.numbers import usd
+from ..reporting.plan import plan_usd
 from ..reporting.progress import failures
 from ..reporting.tally import Tally
 from ..reporting.text import printable
@@ -30,6 +32,7 @@ class Recording:
         self._settings = settings
         self._assessment = assessment
         self._failed: list[str] = []
+        self._stopped = False
         project, baseline = assessment.project, assessment.comparison.baseline
         self._run = RecordingRun(project, baseline, settings.rootdir, settings.record)
 
@@ -57,24 +60,52 @@ class Recording:
 
     def _record(self, calls: LiveCalls, selected: dict[str, Sequence[GoldenCase]]) -> None:
         if self._settings.dry_run:
-            with calls.quiet():
-                plans = self._run.plans(selected, self._settings.record_tiers)
-            calls.tell_plan(plans)
+            self._plan(calls, selected)
             return
         with self._run.locked() as found:
             if found:
                 calls.write(f"an interrupted recording left {counted(found, 'answer')}, which are kept")
-            with calls.quiet():
-                plans = self._run.plans(selected, self._settings.record_tiers)
-            calls.tell_plan(plans)
-            if not plans:
-                return
-            tally = Tally(plans)
-            with calls.watched(tally) as listener, calls.quiet():
-                outcome = self._run.record(plans, self._settings.concurrency, self._settings.timeout, listener)
+            answers, grades = self._plan(calls, selected)
+            spent = self._make(calls, answers, 0.0) if answers else 0.0
+            if answers and grades and not self._stopped:  # what there is to grade is known only now
+                with calls.quiet():
+                    grades = self._run.grade_plans(selected, self._settings.record_tiers)
+                self._check_rest(calls, grades, spent)
+            if grades and not self._stopped:
+                self._make(calls, grades, spent)
+
+    def _plan(
+        self, calls: LiveCalls, selected: dict[str, Sequence[GoldenCase]]
+    ) -> tuple[list[TaskPlan], list[TaskPlan]]:
+        """What is to be answered, and what is to be graded then, both told."""
+        with calls.quiet():
+            answers = self._run.plans(selected, self._settings.record_tiers)
+            grades = self._run.grade_plans(selected, self._settings.record_tiers, answers)
+        calls.tell_plan([*answers, *grades])
+        return answers, grades
+
+    def _check_rest(self, calls: LiveCalls, grades: Sequence[TaskPlan], spent: float) -> None:
+        """Stop before the grades where they would exceed what the answers have left of the cap."""
+        cap, cost = self._settings.max_usd, plan_usd(grades)
+        if cap is not None and grades and (cost is None or spent + cost > cap):
+            told = f"{usd(spent)} USD are spent, and grading takes about {usd(cost)}"
+            self._stop(calls, f"{told}: --modelroute-max-usd={usd(cap)}")
+
+    def _stop(self, calls: LiveCalls, reason: str) -> None:
+        self._stopped = True
+        self._failed.append(f"recording stopped: {reason}")
+        again = "what arrived is kept: give the same command again to record the rest"
+        calls.write(f"stopped: {reason}; {again}")
+
+    def _make(self, calls: LiveCalls, plans: Sequence[TaskPlan], before: float) -> float:
+        """Make the calls; gives the USD that these and those `before` cost."""
+        tally = Tally(plans, before=before)
+        with calls.watched(tally) as listener, calls.quiet():
+            outcome = self._run.record(plans, self._settings.concurrency, self._settings.timeout, listener)
         self._tell_outcome(calls, tally, outcome)
         if outcome.interrupted:
             raise KeyboardInterrupt
+        return before + tally.spent
 
     def _tell_outcome(self, calls: LiveCalls, tally: Tally, outcome: Recorded) -> None:
         for (task, tier), of_plan in tally.of_plan.items():
@@ -90,9 +121,7 @@ class Recording:
                 self._failed.append(f"{told}: {failures(of_plan)}")
         calls.tell_spent(tally)
         if outcome.stopped is not None:
-            self._failed.append(f"recording stopped: {outcome.stopped}")
-            again = "what arrived is kept: give the same command again to record the rest"
-            calls.write(f"stopped: {outcome.stopped}; {again}")
+            self._stop(calls, outcome.stopped)
 
     @staticmethod
     def _tell_models(calls: LiveCalls, plan: TaskPlan, tally: Tally) -> None:

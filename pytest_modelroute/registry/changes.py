@@ -20,6 +20,7 @@ __all__ = [
     "ChangeKind",
     "compare",
     "doubly_judged",
+    "prompt_content",
     "reassigned",
     "strict_tasks",
 ]
@@ -48,6 +49,7 @@ class ChangeKind(Enum):
     OUTPUT_CHANGED = "output_changed"
     SCORER_CHANGED = "scorer_changed"
     RECORDING_EDITED = "recording_edited"
+    AUDIT_CHANGED = "audit_changed"
 
 
 # What decides which model answers, and what it is asked.
@@ -158,7 +160,7 @@ def _changes(base: Registry, head: Registry) -> Iterator[Change]:
             yield Change(ChangeKind.TASK_ADDED, name, None, task.tier, task.place)
             continue
         yield from _tier_change(base, head, before, task)
-        if before.prompt is not None and _prompt_content(before.prompt) != _prompt_content(task.prompt):
+        if before.prompt is not None and prompt_content(before.prompt) != prompt_content(task.prompt):
             asked = _prompt_name(before.prompt)
             yield Change(
                 ChangeKind.PROMPT_CHANGED,
@@ -219,7 +221,8 @@ def _rank(registry: Registry, served_by: tuple[str, str, str | None], name: str)
     return registry.rank(name)
 
 
-def _prompt_content(prompt: Prompt | None) -> object:
+def prompt_content(prompt: Prompt | None) -> object:
+    """What a prompt asks, JSON-like where it is a file, with the files it includes by their digests."""
     if prompt is None:
         return None
     if isinstance(prompt, PromptTemplate):

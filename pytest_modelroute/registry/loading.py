@@ -9,17 +9,19 @@ from typing import Any, TypeVar
 
 from .. import strict_json
 from ..errors import InputError, Place, did_you_mean
-from .asked import OwnCall, Prompt
+from .asked import OwnCall, Prompt, PromptTemplate
 from .catalogue import TaskKind, read_traits
 from .checking import check_shape
 from .document import LARGEST_DOCUMENT, Document, parse_yaml
 from .files import Files, inside
+from .graders import read_grader, refuse_self_grading
 from .model import (
     Acknowledgement,
     AnswerSource,
     Correction,
     Fences,
     GatePolicy,
+    GraderPolicy,
     OutputFormat,
     OutputPolicy,
     Registry,
@@ -70,7 +72,7 @@ class _Loader:
         names = [tier.name for tier in tiers]
         self._check_tier(self._value["default_tier"], names, "default_tier")
         tasks = {name: self._task(name, raw, names) for name, raw in (self._value.get("tasks") or {}).items()}
-        return Registry(
+        registry = Registry(
             path=self._path,
             label=self._document.label,
             tiers=tiers,
@@ -82,6 +84,9 @@ class _Loader:
             default_tier_place=self._document.place("default_tier"),
             tiers_place=self._document.place("tiers"),
         )
+        for name, task in tasks.items():
+            refuse_self_grading(registry, task, f"tasks.{name}.score")
+        return registry
 
     def _half_gated(self, tasks: Mapping[str, Task]) -> Iterator[str]:
         for name, task in tasks.items():
@@ -114,11 +119,7 @@ class _Loader:
             default_request=self._value.get("defaults", {}).get("request", {}),
             request=raw.get("request", {}),
             output=self._output(output, name),
-            score=ScorePolicy(
-                ScorerKind(score["kind"]),
-                {key: value for key, value in score.items() if key != "kind"},
-                self._document.place(*here, "score"),
-            ),
+            score=self._score(score, tiers, name),
             gate=self._gate(gate, name),
             place=self._document.place(*here),
             tier_place=self._document.place(*here, "tier"),
@@ -147,6 +148,21 @@ class _Loader:
             what = f"tasks.{task}.gate: 'correction: holm' corrects a test, and 'rule: observed' is none"
             raise InputError(what, place=self._document.place("tasks", task, "gate"), valid="rule: certified")
         return policy
+
+    def _score(self, raw: Mapping[str, Any], tiers: list[str], task: str) -> ScorePolicy:
+        kind, place = ScorerKind(raw["kind"]), self._document.place("tasks", task, "score")
+        options = {key: value for key, value in raw.items() if key != "kind"}
+        if kind is not ScorerKind.GRADER:
+            return ScorePolicy(kind, options, place)
+        grader = read_grader(options, place)
+        own = self._value["tasks"][task].get("score", {})
+
+        def where(option: str) -> tuple[str, ...]:
+            return ("tasks", task, "score", option) if option in own else ("defaults", "score", option)
+
+        self._check_tier(grader.tier, tiers, *where("tier"))
+        rubric = self._template(grader.rubric, *where("rubric"))
+        return ScorePolicy(kind, {}, place, GraderPolicy(grader.tier, rubric, grader.self_grading))
 
     def _output(self, raw: Mapping[str, Any], task: str) -> OutputPolicy:
         place = self._document.place("tasks", task, "output")
@@ -199,7 +215,10 @@ class _Loader:
     def _prompt(self, raw: str | Mapping[str, str], *where: str) -> Prompt:
         if not isinstance(raw, str):
             return read_builder(self._files, raw["python"], self._path.parent)
-        path = self._inside(raw, *where)
+        return self._template(raw, *where)
+
+    def _template(self, text: str, *where: str) -> PromptTemplate:
+        path = self._inside(text, *where)
         return self._load(path, lambda found: read_template(self._files, found, self._path.parent), *where)
 
     def _load(self, path: PurePosixPath, read: Callable[[PurePosixPath], Read], *where: str) -> Read:

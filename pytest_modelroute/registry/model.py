@@ -9,7 +9,7 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from ..errors import Place
-from .asked import Prompt
+from .asked import Prompt, PromptTemplate
 from .catalogue import TaskKind, Traits
 
 __all__ = [
@@ -18,6 +18,7 @@ __all__ = [
     "Correction",
     "Fences",
     "GatePolicy",
+    "GraderPolicy",
     "OutputFormat",
     "OutputPolicy",
     "Price",
@@ -26,6 +27,7 @@ __all__ = [
     "SchemaDocument",
     "ScorePolicy",
     "ScorerKind",
+    "SelfGrading",
     "Task",
     "Tier",
     "merged",
@@ -58,6 +60,14 @@ class ScorerKind(Enum):
     NUMBER = "number"
     SET_F1 = "set_f1"
     PYTHON = "python"
+    GRADER = "grader"
+
+
+class SelfGrading(Enum):
+    """Whether a tier may grade its own answers."""
+
+    REJECT = "reject"
+    ALLOW = "allow"
 
 
 class Rule(Enum):
@@ -127,12 +137,22 @@ class OutputPolicy:
 
 
 @dataclass(frozen=True, slots=True)
+class GraderPolicy:
+    """The tier that grades a task's outputs, and the rubric that it is asked by."""
+
+    tier: str
+    rubric: PromptTemplate
+    self_grading: SelfGrading
+
+
+@dataclass(frozen=True, slots=True)
 class ScorePolicy:
-    """How an output is compared; `options` are the scorer's own, still unchecked."""
+    """How an output is compared; `options` are the scorer's own, still unchecked, and none beside a `grader`."""
 
     kind: ScorerKind
     options: Mapping[str, Any]
     place: Place
+    grader: GraderPolicy | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from typing import Any
 
 from ..errors import Place
 from .catalogue import Level, recommended
-from .changes import Change, ChangeKind
+from .changes import Change, ChangeKind, prompt_content
 from .checking import registry_schema
 from .files import Files
 from .fingerprints import fingerprint
@@ -152,12 +152,14 @@ class _Scoring:
         self._policy = policy
         self._files = files
         self._folder = registry.folder
+        self._registry = registry
         self._reference: str = policy.options.get("function", "")
 
     def differs(self, other: _Scoring) -> bool:
         """Whether the other scores in another way; code is parsed only where its text differs."""
         mine, theirs = self._policy, other._policy
-        if (mine.kind, mine.options) != (theirs.kind, theirs.options) and self.stated != other.stated:
+        alike = (mine.kind, mine.options) == (theirs.kind, theirs.options) and mine.grader is theirs.grader is None
+        if not alike and self.stated != other.stated:
             return True
         return self._source != other._source and self._code != other._code
 
@@ -167,7 +169,14 @@ class _Scoring:
         module, _, function = self._reference.partition(":")
         options = {name: value for name, value in self._policy.options.items() if name != "function"}
         named = [function] if self._found is not None else [module, function]
-        return [self._policy.kind.value, _plain_options(options), named]
+        return [self._policy.kind.value, _plain_options(options), named, *self._grader()]
+
+    def _grader(self) -> Iterator[Any]:
+        """What decides a grader's verdicts: its model, what that is asked, and whether it may grade itself."""
+        grader = self._policy.grader
+        if grader is not None:
+            tier = self._registry.tier(grader.tier)
+            yield [list(tier.served_by), dict(tier.request), prompt_content(grader.rubric), grader.self_grading.value]
 
     @property
     def place(self) -> Place:

@@ -13,6 +13,7 @@ from ..registry.changes import ChangeKind
 from ..registry.model import ScorerKind, Task, Tier
 from .commands import Invocation
 from .comparison import Comparison, Rivals
+from .grader import GraderReport
 from .judging import Judge
 from .mending import unanswered
 from .model import PairedReport, RunReport, TaskReport, TierChange
@@ -37,7 +38,9 @@ class Assessment:
             for name in project.materials
         }
         self._rivals = Rivals(project, comparison, self._evaluation, play)
-        self._judge = Judge(project, comparison, self.evaluations, self._rivals, self.record_command)
+        self._judge = Judge(
+            project, comparison, self.evaluations, self._rivals, self.record_command, invocation.auditing
+        )
         self._weakened = Weakened(project, comparison.baseline, comparison.changes, play, self.record_command)
         self.registry_gate = self._weakened.registry_gate(self.gates())
 
@@ -151,6 +154,7 @@ class Assessment:
             evidence.results,
             evidence.counts,
             evidence.paired,
+            evidence.grader,
         )
 
     def _report(
@@ -162,6 +166,7 @@ class Assessment:
         results: tuple[CaseResult, ...] | None,
         judged: Counts | None = None,
         paired: PairedReport | None = None,
+        grader: GraderReport | None = None,
     ) -> TaskReport:
         tier = self.project.registry.tier(task.tier)
         change = self.comparison.tier_change(task.name)
@@ -181,4 +186,5 @@ class Assessment:
             price=tier.price,
             results=results,
             judged=judged,
+            grader=grader,
         )

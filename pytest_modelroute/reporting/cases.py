@@ -49,8 +49,9 @@ def case_lines(task: TaskReport, width: int) -> Iterator[str]:
     faulty.sort(key=lambda result: (result.outcome is not Outcome.ERROR, result.case not in broke))
     numbered = any(result.sample for result in task.results or ())
     told = _alike(faulty)
+    graded = task.grader is not None
     for group in told[:MOST_CASES]:
-        yield cut(_case(group[0], len(group) - 1, width, numbered=numbered), width)
+        yield cut(_case(group[0], len(group) - 1, width, numbered=numbered, graded=graded), width)
     more = sum(map(len, told[MOST_CASES:]))
     if more:
         yield f"... and {more} more"
@@ -65,13 +66,13 @@ def _alike(faulty: Sequence[CaseResult]) -> list[list[CaseResult]]:
     return list(groups.values())
 
 
-def _case(result: CaseResult, alike: int, width: int, *, numbered: bool) -> str:
+def _case(result: CaseResult, alike: int, width: int, *, numbered: bool, graded: bool) -> str:
     more = f" and {alike} more" if alike else ""
     head = f"{printable(sample_label(result, numbered=numbered))}{more}  {result.kind.value if result.kind else ''}"
     room = width - columns(head) - 2
     if result.outcome is Outcome.ERROR:
         return f"{head}  {printable(why(result))}"
-    if result.kind is WrongKind.MISMATCH:
+    if result.kind is WrongKind.MISMATCH and not graded:  # where a grader says why, that says most
         if isinstance(result.expected, Mapping) and isinstance(result.output, Mapping):
             parts = _parting(result.expected, result.output, result.detail)
             if parts:

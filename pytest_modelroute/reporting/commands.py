@@ -8,6 +8,8 @@ from dataclasses import dataclass
 
 __all__ = ["Invocation"]
 
+DEFAULT = "modelroute.yaml"  # of `modelroute` itself, in the current folder
+
 
 @dataclass(frozen=True, slots=True)
 class Invocation:
@@ -25,6 +27,11 @@ class Invocation:
         tiers = "" if beside is None else f" --modelroute-record-tiers={beside}"
         node = _quoted("::".join((self.path, *names)))
         return f"pytest --modelroute{named} --modelroute-record=new_episodes{tiers} {node}"
+
+    def auditing(self, task: str) -> str:
+        """The command that labels a task's answers for the audit of its grader."""
+        named = "" if self.path == DEFAULT else f" --registry={shlex.quote(self.path)}"
+        return f"modelroute audit {task}{named}"
 
 
 def _quoted(text: str) -> str:

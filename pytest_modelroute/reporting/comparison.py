@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ..errors import InputError
 from ..evaluation.asking import Play
 from ..evaluation.evaluate import CaseResult, Evaluation, Outcome
+from ..evaluation.grading import grader_of
 from ..evaluation.project import Baseline, Project
 from ..judgement.gate import Counts, Verdict
 from ..judgement.paired import Discordance
-from ..judgement.regression import Regression, judge_regression
+from ..judgement.regression import Regression, RegressionKind, judge_regression
 from ..registry.base import Commit
 from ..registry.changes import TIER_CHANGES, Change, ChangeKind
-from ..registry.model import Task, Tier
+from ..registry.model import SelfGrading, Task, Tier
+from .grader import GraderReport
 from .model import PairedReport
 from .pairing import paired_report
 
@@ -58,6 +60,7 @@ class Evidence:
     counts: Counts
     base_counts: Counts | None
     paired: PairedReport | None
+    grader: GraderReport | None = None
 
 
 class Rivals:
@@ -92,13 +95,22 @@ class Rivals:
                 other if own.outcome is Outcome.ERROR else own
                 for own, other in zip(answered, spare.results(), strict=True)
             )
-        return paired_report(evaluation.tier, answered, keys, results)
+        paired = paired_report(evaluation.tier, answered, keys, results)
+        grader = grader_of(evaluation.material)
+        if paired is None or grader is None:
+            return paired
+        return replace(paired, self_graded=grader.serves(evaluation.tier))
 
     def regression(self, task: Task, paired: PairedReport | None, cases: int) -> tuple[Verdict, Regression] | None:
         """The paired gate's judgement; None where the task has no margin, or nothing is replaced."""
         margin = task.gate.max_regression
         if margin is None or not self._comparison.replaces(task.name):
             return None
+        grader = task.score.grader
+        refused = grader is not None and grader.self_grading is SelfGrading.REJECT
+        if paired is not None and paired.self_graded and refused:
+            kind = RegressionKind.SELF_GRADED
+            return Verdict.ERROR, Regression(kind, paired.discordance, paired.unanswered, task.gate, margin)
         if paired is None:
             return judge_regression(Discordance(0, 0, 0), cases, task.gate, margin)
         return judge_regression(paired.discordance, paired.unanswered, task.gate, margin)

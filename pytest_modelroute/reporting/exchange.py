@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from .. import strict_json
 from ..cassettes.lines import Interaction
+from ..evaluation.audits import Judged
 from ..evaluation.evaluate import CaseResult, Outcome, TaskMaterial
 from ..evaluation.golden import ABSENT, GoldenCase
 from ..registry.asked import OwnCall
@@ -15,17 +17,18 @@ from ..registry.model import Tier
 from .text import printable
 from .wording import counted
 
-__all__ = ["Asked", "Exchange", "Given", "exchange_lines"]
+__all__ = ["Asked", "Exchange", "Given", "exchange_lines", "judged_lines"]
 
 LONGEST_DATA = 200  # characters of an image or a document in a request
 
 
 @dataclass(frozen=True)
 class Given:
-    """The result of one sample, with the recorded calls that it rests on."""
+    """The result of one sample, with the recorded calls that it rests on; `grade` is a grader's verdict on it."""
 
     result: CaseResult
     interactions: tuple[Interaction, ...]
+    grade: Interaction | None = None
 
 
 @dataclass(frozen=True)
@@ -44,6 +47,24 @@ class Exchange:
     material: TaskMaterial
     case: GoldenCase
     asked: tuple[Asked, ...]
+
+
+def judged_lines(judged: Judged, hidden: Callable[[str], str]) -> Iterator[str]:
+    """An answer with its case, to be judged by a person: nothing of what a grader said."""
+    expected = judged.case.expected
+    parts = [("input", judged.case.input), ("expected", "none is stated" if expected is ABSENT else expected)]
+    for label, value in (*parts, ("answer", judged.output)):
+        for line in (label, *_indented(hidden(_readable(value)))):
+            yield printable(line)
+
+
+def _readable(value: Any) -> str:
+    """A text as it is, the texts of a mapping too; else JSON in several lines."""
+    if isinstance(value, str):
+        return value
+    if isinstance(value, Mapping) and all(isinstance(each, str) for each in value.values()):
+        return "\n".join(f"{name}: {each}" for name, each in value.items())
+    return json.dumps(value, ensure_ascii=False, indent=2)
 
 
 def exchange_lines(exchange: Exchange, hidden: Callable[[str], str]) -> Iterator[str]:
@@ -123,6 +144,9 @@ def _given(given: Given, hidden: Callable[[str], str], *, own: bool, numbered: b
             yield from _labelled(label, hidden(text))
     if own and result.outcome is not Outcome.ERROR:
         yield from _labelled("returned", hidden(_value(result.output)))
+    if given.grade is not None:
+        for _, text in _said(given.grade):
+            yield from _labelled("graded", hidden(text))
     if given.interactions:
         yield from _indented(hidden(", ".join(_measured(given))))
 

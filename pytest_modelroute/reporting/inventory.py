@@ -62,7 +62,7 @@ def _groups(files: Sequence[CassetteFile]) -> dict[str, list[Row]]:
         for tally in file.tiers:
             # What a file is like stands once, though several tiers may share it.
             cells = of_file if tally is file.tiers[0] else ("",) * len(of_file)
-            label = f"  {printable(tally.tier)}" + " *" * tally.assigned
+            label = f"  {'grader ' * file.grades}{printable(tally.tier)}" + " *" * tally.assigned
             groups.setdefault(file.task, []).append((label, (*_counts(tally), *cells)))
         if not file.tiers:
             row = (f"  {printable(str(file.path))}", (UNKNOWN, UNKNOWN, UNKNOWN, *of_file))
@@ -151,6 +151,7 @@ def _json(file: CassetteFile) -> dict[str, object]:
         "file": str(file.path),
         "task": file.task,
         "model": file.model,
+        "grades": file.grades,
         "referenced": bool(file.tiers),
         "exists": contents is not None,
         "fault": None if contents is None else contents.fault,

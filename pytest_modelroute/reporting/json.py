@@ -18,6 +18,7 @@ from ..judgement.paired import mcnemar_p
 from ..registry.changes import Change
 from ..registry.model import Correction, GatePolicy, Price, Rule
 from ..writing import write_atomically
+from .grader import grader_from_wire, grader_to_wire
 from .model import PairedReport, RunReport, TaskReport, TierChange
 
 __all__ = ["errors_from_wire", "errors_to_wire", "report_to_wire", "task_from_wire", "task_to_wire", "write_json"]
@@ -85,6 +86,7 @@ def task_to_wire(task: TaskReport) -> dict[str, Any]:
         "correction": task.policy.correction.value,
         "verdict": task.verdict.value,
         "reasons": list(task.reasons),
+        "grader": grader_to_wire(task.grader) if task.grader else None,
         "way_out": task.way_out,
         "paired": _paired_to_wire(task.paired) if task.paired else None,
         "price": (
@@ -130,6 +132,7 @@ def _paired_to_wire(paired: PairedReport) -> dict[str, Any]:
         "mcnemar_p": mcnemar_p(paired.discordance),
         "unanswered": paired.unanswered,
         "usd_per_1000_calls": paired.usd_per_1000_calls,
+        "self_graded": paired.self_graded,
     }
 
 
@@ -167,6 +170,7 @@ def errors_from_wire(wire: Sequence[Mapping[str, Any]]) -> list[CaseResult]:
 def task_from_wire(wire: Mapping[str, Any]) -> TaskReport:
     """Read what `task_to_wire` wrote: a gate that ran in another process sends its report this way."""
     change, paired, price, judged = wire["change"], wire["paired"], wire["price"], wire["judged"]
+    grader = grader_from_wire(wire["grader"])
     return TaskReport(
         task=wire["task"],
         tier=wire["tier"],
@@ -193,6 +197,7 @@ def task_from_wire(wire: Mapping[str, Any]) -> TaskReport:
                 tuple(paired["fixed"]),
                 paired["usd_per_1000_calls"],
                 paired["unanswered"],
+                paired["self_graded"],
             )
             if paired
             else None
@@ -200,10 +205,17 @@ def task_from_wire(wire: Mapping[str, Any]) -> TaskReport:
         price=Price(price["input"], price["output"], price["as_of"]) if price else None,
         results=None if wire["results"] is None else tuple(_result_from_wire(result) for result in wire["results"]),
         judged=(
-            Counts(judged["correct"], judged["wrong"], judged["errors"], _samples_from_wire(wire["samples"]))
+            Counts(
+                judged["correct"],
+                judged["wrong"],
+                judged["errors"],
+                _samples_from_wire(wire["samples"]),
+                grader.audit if grader else None,
+            )
             if judged
             else None
         ),
+        grader=grader,
     )
 
 

@@ -8,13 +8,14 @@ from dataclasses import dataclass
 from ..evaluation.evaluate import CaseResult, Evaluation, Outcome
 from ..evaluation.project import Project
 from ..judgement.demands import demands
-from ..judgement.gate import Counts, Verdict, judge, worst_verdict
+from ..judgement.gate import Counts, FindingKind, Verdict, judge, worst_verdict
+from ..judgement.regression import RegressionKind
 from ..registry.changes import Change, ChangeKind
 from ..registry.model import Task, Tier
+from .auditing import audited_counts, grader_report
 from .comparison import Comparison, Evidence, Rivals
 from .family import Family
 from .mending import sample_label, way_out
-from .pairing import distinct_counts
 from .wording import demand_reason, meeting, reason, regression_reason, spread
 
 __all__ = ["Judge", "Opinion"]
@@ -30,7 +31,7 @@ class Opinion:
 
 
 class Judge:
-    """Judges the gated tasks of a project; `command` records a task on a tier."""
+    """Judges the gated tasks of a project; `command` records a task on a tier, `auditing` labels one's answers."""
 
     def __init__(
         self,
@@ -39,12 +40,14 @@ class Judge:
         evaluations: Mapping[str, Evaluation],
         rivals: Rivals,
         command: Callable[[str, Tier], str],
+        auditing: Callable[[str], str],
     ) -> None:
         self._project = project
         self._comparison = comparison
         self._evaluations = evaluations
         self._rivals = rivals
         self._command = command
+        self._auditing = auditing
         self._gathered: dict[str, Evidence] = {}
         gated = {name: task for name, task in project.registry.tasks.items() if name in project.materials}
         self._family = Family(gated, comparison.strict, self.evidence, rivals)
@@ -69,9 +72,10 @@ class Judge:
             self._gathered[name] = Evidence(
                 keys=tuple(evaluation.keys),
                 results=results,
-                counts=distinct_counts(evaluation.keys, results),
+                counts=audited_counts(evaluation, evaluation.keys, results),
                 base_counts=self._base_counts(name, evaluation, results),
                 paired=self._rivals.paired(evaluation.material.task, evaluation.keys, results),
+                grader=grader_report(evaluation, self._auditing),
             )
         return self._gathered[name]
 
@@ -95,6 +99,8 @@ class Judge:
             verdict, finding = regression
             lacking = verdict is Verdict.ERROR
             way = self._rivals.way_to_answers(task, self._command) if lacking else self._undoing(task, verdict)
+            if finding.kind is RegressionKind.SELF_GRADED:
+                way = f"another grader at {task.score.place}, `self_grading: allow` there, or no `max_regression`"
             yield Opinion(verdict, (regression_reason(finding, self._rivals.name(task)),), way)
         change = self._comparison.tier_change(task.name)
         if change is not None and change.kind is ChangeKind.DOWNGRADE:
@@ -112,11 +118,13 @@ class Judge:
             errors = [result for result in evidence.results if result.outcome is Outcome.ERROR]
             reasons.append(f"first: {sample_label(errors[0], numbered=task.samples > 1)}: {errors[0].detail}")
             return Opinion(decision.verdict, tuple(reasons), self.mending(task, errors))
+        if any(finding.kind is FindingKind.UNAUDITED for finding in decision.findings):
+            return Opinion(decision.verdict, tuple(reasons), self._auditing(task.name))
         return Opinion(decision.verdict, tuple(reasons), self._undoing(task, decision.verdict))
 
     @staticmethod
     def _asides(evidence: Evidence, verdict: Verdict) -> Iterator[str]:
-        """What else belongs to the counts: requests that repeat another's, how much samples differ."""
+        """What else belongs to the counts: requests that repeat another's, how much samples differ, who graded."""
         cases, distinct = len(evidence.keys), evidence.counts
         if distinct.cases < cases:
             repeated = cases - distinct.cases
@@ -124,6 +132,8 @@ class Judge:
             yield f"{repeated} of {cases} cases {verbs} once"
         if distinct.samples is not None and verdict is not Verdict.ERROR:
             yield spread(distinct.samples)
+        if evidence.grader is not None and verdict is not Verdict.ERROR:
+            yield evidence.grader.told
 
     def _base_counts(self, name: str, evaluation: Evaluation, results: tuple[CaseResult, ...]) -> Counts | None:
         """The outcomes on the cases that the base has too, where the task's assignment changes against it."""
@@ -133,7 +143,7 @@ class Judge:
         shared = baseline.shared[name]
         cases = evaluation.material.cases
         keys = [key for key, case in zip(evaluation.keys, cases, strict=True) if case.id in shared]
-        return distinct_counts(keys, [result for result in results if result.case in shared])
+        return audited_counts(evaluation, keys, [result for result in results if result.case in shared])
 
     def _undoing(self, task: Task, verdict: Verdict) -> str | None:
         """The way out of what was measured: back to what was there, or on to something better."""

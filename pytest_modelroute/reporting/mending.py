@@ -31,6 +31,8 @@ def way_out(material: TaskMaterial, errors: Sequence[CaseResult], unreadable: st
     steps = []
     if any(error.kind is ErrorKind.SCORER for error in errors):
         steps.append(f"mend the scorer or the schema of {task.name} ({task.score.place})")
+    if any(error.kind is ErrorKind.GRADER for error in errors) and task.score.grader is not None:
+        steps.append(f"mend the rubric of {task.name} ({task.score.grader.rubric.path}, named at {task.score.place})")
     if unreadable is not None and any(error.kind is ErrorKind.UNREADABLE for error in errors):
         return ", then ".join([*steps, f"restore {unreadable} from git, or delete it and record"])
     failing = [error for error in errors if error.lasting or error.kind is ErrorKind.CALL]

@@ -16,6 +16,7 @@ from ..judgement.paired import Discordance, tango_interval
 from ..registry.base import Commit
 from ..registry.changes import Change
 from ..registry.model import GatePolicy, Price
+from .grader import GraderReport
 from .registry_gate import RegistryGate
 
 __all__ = ["PairedReport", "RunReport", "TaskReport", "TierChange", "count_outcomes", "percentile"]
@@ -34,7 +35,8 @@ class TierChange:
 class PairedReport:
     """The baseline tier on the cases that both tiers answered; `broke` and `fixed` are case ids, never netted.
 
-    `unanswered` are cases without an answer of the baseline.
+    `unanswered` are cases without an answer of the baseline; `self_graded` is whether a grader judged the baseline that
+    is that tier's model itself.
     """
 
     tier: str
@@ -44,6 +46,7 @@ class PairedReport:
     fixed: tuple[str, ...]
     usd_per_1000_calls: float | None
     unanswered: int = 0
+    self_graded: bool = False
 
     @property
     def discordance(self) -> Discordance:
@@ -76,6 +79,7 @@ class TaskReport:
     price: Price | None
     results: tuple[CaseResult, ...] | None
     judged: Counts | None
+    grader: GraderReport | None = None
 
     @property
     def fails_build(self) -> bool:

@@ -46,12 +46,13 @@ class PlanTally:
 class Tally:
     """All plans of a recording.
 
-    `spent` is USD, of what is known; `unknown` the first task and tier whose cost is not, empty without one. `others`
-    counts the calls to hosts that have no price here.
+    `spent` is USD, of what is known, and `before` what went before and counts against the same cap; `unknown` the first
+    task and tier whose cost is not, empty without one. `others` counts the calls to hosts that have no price here.
     """
 
     plans: Sequence[TaskPlan]
     of_plan: dict[tuple[str, str], PlanTally] = field(default_factory=dict)
+    before: float = 0.0
     spent: float = 0.0
     unknown: str = ""
     others: Counter[str] = field(default_factory=Counter)

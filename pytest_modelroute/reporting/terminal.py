@@ -104,7 +104,9 @@ def _row(task: TaskReport) -> tuple[str, ...]:
         percent(limit) if task.cases else "-",
         f"{len(paired.broke)}/{len(paired.fixed)}" + f" vs {paired.tier}" * (task.change is None) if paired else "-",
         cost,
-        task.verdict.value + ("!" if task.fails_build and task.verdict is Verdict.INCONCLUSIVE else ""),
+        task.verdict.value
+        + ("!" if task.fails_build and task.verdict is Verdict.INCONCLUSIVE else "")
+        + (f", {task.grader.shortcoming}" if task.grader and task.grader.shortcoming and task.results else ""),
     )
 
 
@@ -142,6 +144,11 @@ def _change(change: Change) -> str:
 def _details(task: TaskReport, width: int) -> Iterator[Line]:
     again = f"some cases were recorded up to {task.most_recordings} times with different answers"
     if not _noteworthy(task):
+        if task.paired is not None and task.paired.self_graded and task.change is None:
+            yield Line(f"{task.task}: {_self_graded(task.paired)}", Tone.DOUBTFUL)
+        if task.grader is not None and task.results:
+            tone = Tone.DOUBTFUL if task.grader.shortcoming else Tone.PLAIN
+            yield Line(printable(f"{task.task}: {task.grader.told}"), tone)
         if task.most_recordings > 1:  # until it passed, perhaps
             yield Line(f"{task.task}: {again}", Tone.DOUBTFUL)
         return
@@ -187,6 +194,10 @@ def _together(report: RunReport) -> Iterator[Line]:
     )
 
 
+def _self_graded(paired: PairedReport) -> str:
+    return f"{paired.tier} is the grader's model: it graded its own answers here"
+
+
 def _comparison(paired: PairedReport, width: int) -> Iterator[Line]:
     lower, upper = paired.interval
     yield Line(
@@ -195,6 +206,8 @@ def _comparison(paired: PairedReport, width: int) -> Iterator[Line]:
         f" ({points(paired.discordance.difference)} points, 95 % bounds {points(lower)} to {points(upper)})"
     )
     yield Line(f"    McNemar's exact p {mcnemar_p(paired.discordance):.2g}: a description, which decides nothing")
+    if paired.self_graded:
+        yield Line(f"    {_self_graded(paired)}", Tone.DOUBTFUL)
     for what, cases in (("broke", paired.broke), ("fixed", paired.fixed)):
         if cases:
             yield Line("    " + listed(what, cases, width - 4))

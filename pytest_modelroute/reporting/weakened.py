@@ -123,7 +123,9 @@ class Weakened:
         command = self._command(report.task, tier)
         rescored = any(change.kind is ChangeKind.SCORER_CHANGED for change in changes)
         try:
-            material = former_material(self._baseline, self._project.materials[report.task], rescored)
+            material = former_material(
+                self._baseline, self._project.materials[report.task], self._project.recordings, rescored
+            )
             evaluation = Evaluation(material, tier, self._project.recordings, command, self._play)
         except InputError as error:
             return Verdict.ERROR, [f"the base's cases as they were cannot be judged: {error.what}"]

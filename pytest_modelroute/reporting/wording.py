@@ -51,6 +51,8 @@ def reason(finding: Finding) -> str:
             words = f"{told}: certified to be {limit.removesuffix(' allowed')}"
         case FindingKind.REFUTED:
             words = f"{told}: certainly more than the {percent(policy.max_error)} allowed"
+        case FindingKind.UNAUDITED:
+            words = f"{told}, if the grader were never wrong: not certified without a complete audit of the grader"
         case FindingKind.UNDECIDED:
             words = f"{told}: not certified to be {limit.removesuffix(' allowed')}; {_prospect(finding)}"
     if finding.scope is Scope.BASE:
@@ -75,7 +77,9 @@ def _told(counts: Counts, policy: GatePolicy) -> str:
     assert counts.bounds is not None
     rate = percent(counts.error_rate, policy.max_error)
     bounds = interval(counts.bounds, policy.max_error)
-    if counts.samples is None:
+    if counts.audited is not None:
+        tally = f"{counts.wrong} wrong of {counts.cases} by the grader, corrected by its audit"
+    elif counts.samples is None:
         tally = f"{counts.wrong} wrong of {counts.cases}"
     else:
         samples = counts.samples
@@ -101,6 +105,8 @@ def regression_reason(finding: Regression, rival: str) -> str:
     if finding.kind is RegressionKind.UNPAIRED:
         have = "has" if finding.unanswered == 1 else "have"
         return f"{counted(finding.unanswered, 'case')} {have} no answer of {rival} to compare with"
+    if finding.kind is RegressionKind.SELF_GRADED:
+        return f"the margin to {rival} says nothing: as the grader it graded its own answers there"
     lower, upper = (points(bound, finding.margin) for bound in tango_interval(discordance))
     difference = points(discordance.difference, finding.margin)
     told = (

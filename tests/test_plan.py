@@ -123,7 +123,7 @@ def test_the_plan_of_a_new_recording_and_of_one_that_is_repeated(forks: Forks, t
     with MessagesServer(metered) as server:
         project = live_project(tmp_path, server, 10, only="classify")
         before = folder_state(project)
-        dry = forks.run(project, NEW, DRY)
+        dry = forks.run(project, NEW, DRY, "-W", "error")  # not even a socket is left open
         assert dry.returncode == 0, dry.output
         assert (server.requests, len(server.counted)) == ([], 5)
         assert folder_state(project) == before

@@ -232,16 +232,15 @@ def _not_counted(arguments: Mapping[str, Any]) -> None:
 
 def _token_count(tier: Tier, scan: CredentialScan) -> TokenCount:
     """Asks the tier's endpoint once a request; where it cannot be asked, it is not asked again."""
-    client: Any = None
     failed = False
 
     def counted(arguments: Mapping[str, Any]) -> int | None:
-        nonlocal client, failed
+        nonlocal failed
         if failed or scan.find_in(dict(arguments)) is not None:  # a plan must not send what a recording does not
             return None
         try:
-            client = client or live_client(tier, SECONDS_TO_COUNT)
-            return count_tokens(client, tier.model, arguments)
+            with live_client(tier, SECONDS_TO_COUNT) as client:  # a few requests: none is left open behind them
+                return count_tokens(client, tier.model, arguments)
         except ModelrouteError:
             failed = True
         except Exception:  # whatever the SDK or the network raises: an estimate is not worth failing for

@@ -116,6 +116,7 @@ def test_the_json_report_has_the_contract_s_fields_and_numbers(project: Project)
         "min_cases": 100,
         "max_regression": None,
         "correction": "none",
+        "grader": None,
         "verdict": "pass",
         "reasons": ["6 wrong of 120: 5 % (2.2-9.6 %), at most 8 % allowed"],
         "way_out": None,

@@ -9,7 +9,7 @@ import time
 from collections.abc import Generator, Iterator
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import pytest
 
@@ -17,7 +17,8 @@ from ..evaluation.evaluate import Outcome
 from ..reporting.assessment import Assessment
 from ..reporting.json import errors_to_wire, task_from_wire, task_to_wire
 from .failures import registry_failure, task_failure
-from .registry_gate import GATE, KEYWORDS, RegistryGateItem
+from .registry_gate import GATE, RegistryGateItem
+from .reports import call_report, passed_report
 from .settings import Settings
 
 __all__ = ["CaseItem", "Collector", "GateItem"]
@@ -98,7 +99,7 @@ class Collector:
         hook = item.ihook if isinstance(item, RegistryGateItem) else item.hook
         nodeid, location = item.nodeid, item.location
         hook.pytest_runtest_logstart(nodeid=nodeid, location=location)
-        hook.pytest_runtest_logreport(report=_passed(nodeid, location, "setup"))
+        hook.pytest_runtest_logreport(report=passed_report(nodeid, location, "setup"))
         start = time.time()
         clock = time.perf_counter()
         printed = self._run(item)
@@ -107,7 +108,7 @@ class Collector:
         if printed:
             report.sections.append(("Captured stdout call", printed))
         hook.pytest_runtest_logreport(report=report)
-        hook.pytest_runtest_logreport(report=_passed(nodeid, location, "teardown"))
+        hook.pytest_runtest_logreport(report=passed_report(nodeid, location, "teardown"))
         hook.pytest_runtest_logfinish(nodeid=nodeid, location=location)
         return True
 
@@ -203,19 +204,9 @@ class CaseItem(_ModelrouteItem):
         outcome = evaluation.outcome(self.index)
         # As text, as a gate's report: xdist's controller has not evaluated the case itself.
         errors = evaluation.errors(self.index) if outcome is Outcome.ERROR else []
-        return pytest.TestReport(
-            self.nodeid,
-            self.location,
-            KEYWORDS,
-            "passed",
-            None,
-            "call",
-            duration=duration,
-            start=start,
-            stop=stop,
-            modelroute_outcome=outcome.value,
-            modelroute_errors=json.dumps({self.task: errors_to_wire(errors)}) if errors else None,
-        )
+        told = json.dumps({self.task: errors_to_wire(errors)}) if errors else None
+        more = {"modelroute_outcome": outcome.value, "modelroute_errors": told}
+        return call_report(self.nodeid, self.location, start, stop, duration, **more)
 
 
 class GateItem(_ModelrouteItem):
@@ -228,27 +219,9 @@ class GateItem(_ModelrouteItem):
 
     def call_report(self, start: float, stop: float, duration: float) -> pytest.TestReport:
         task = self.parent.assessment.judged(self.task)
-        outcome: Literal["failed", "passed"] = "failed" if task.fails_build else "passed"
-        failure: Any = task_failure(task) if task.fails_build else None
+        failure = task_failure(task) if task.fails_build else None
         # xdist's controller has not judged the task itself.
         # As ASCII: a model can answer with what UTF-8 cannot hold.
         sent = json.dumps(task_to_wire(task)) if hasattr(self.config, "workerinput") else None
-        return pytest.TestReport(
-            self.nodeid,
-            self.location,
-            KEYWORDS,
-            outcome,
-            failure,
-            "call",
-            duration=duration,
-            start=start,
-            stop=stop,
-            modelroute_gate=task.task,
-            modelroute_report=sent,
-        )
-
-
-def _passed(
-    nodeid: str, location: tuple[str, int | None, str], when: Literal["setup", "teardown"]
-) -> pytest.TestReport:
-    return pytest.TestReport(nodeid, location, KEYWORDS, "passed", None, when, (), 0.0, 0.0, 0.0)
+        more = {"modelroute_gate": task.task, "modelroute_report": sent}
+        return call_report(self.nodeid, self.location, start, stop, duration, failure, **more)

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any
 
 import pytest
 
 from ..reporting.registry_gate import RegistryGate
 from .failures import registry_failure
+from .reports import call_report
 
-__all__ = ["GATE", "KEYWORDS", "RegistryGateItem"]
+__all__ = ["GATE", "RegistryGateItem"]
 
 GATE = "gate"
-# Reports of one kind share it: thousands of them are kept until the session ends.
-KEYWORDS: dict[str, Any] = {"modelroute": 1}
 
 
 class RegistryGateItem(pytest.Item):
@@ -31,17 +30,6 @@ class RegistryGateItem(pytest.Item):
         """Nothing runs: the changes are known."""
 
     def call_report(self, start: float, stop: float, duration: float) -> pytest.TestReport:
-        outcome: Literal["failed", "passed"] = "failed" if self.gate.fails_build else "passed"
-        failure: Any = registry_failure(self.gate) if self.gate.fails_build else None
-        return pytest.TestReport(
-            self.nodeid,
-            self.location,
-            KEYWORDS,
-            outcome,
-            failure,
-            "call",
-            duration=duration,
-            start=start,
-            stop=stop,
-            modelroute_registry_gate=True,
-        )
+        failure = registry_failure(self.gate) if self.gate.fails_build else None
+        span = (start, stop, duration)
+        return call_report(self.nodeid, self.location, *span, failure, modelroute_registry_gate=True)

@@ -22,6 +22,7 @@ from .projects import Project, clean_environment, git
 ROOT = Path(__file__).parent.parent
 PROMPT_TASKS = ("classify_intent", "extract_entities", "classify_content")
 TASKS = (*PROMPT_TASKS, "answer_order_question")
+GRADED = "title_message"  # recorded on its own tier alone: the others cannot all be graded by the grader's model
 MODELS = {
     "nano": "smollm2-135m-instruct",
     "small": "qwen2.5-coder-0.5b-instruct",
@@ -57,7 +58,7 @@ def test_the_example_is_green_on_real_recordings(example: Project) -> None:
     status, read = run_json(example)
     assert status == 0
     gated = [task for task in read["tasks"] if task["cases"]]
-    assert [task["task"] for task in gated] == list(TASKS)
+    assert [task["task"] for task in gated] == [*TASKS, GRADED]
     assert sum(task["cases"] for task in gated) >= 450
     assert all(task["cases"] >= 100 and task["errors"] == 0 for task in gated)
 
@@ -110,15 +111,38 @@ def test_every_case_of_every_task_is_recorded_by_every_tier() -> None:
             assert {json.loads(each["response"]["body"]["string"])["model"] for each in interactions} == {model}
 
 
+def test_each_title_that_can_be_graded_has_a_grade() -> None:
+    answers, grades = (
+        (ROOT / f"cassettes/{GRADED}/{name}.yaml").read_text(encoding="utf-8").splitlines()[2:]
+        for name in (MODELS["small"], f"grader@{MODELS['large']}")
+    )
+    assert len(answers) == 100
+    told = [json.loads(json.loads(line[2:])["response"]["body"]["string"]) for line in answers]
+    whole = [message for message in told if message["stop_reason"] == "end_turn"]
+    assert len(grades) == len(whole) >= 95
+
+
+def test_the_title_task_s_grader_is_audited_blind_and_the_audit_says_by_whom(example: Project) -> None:
+    _, read = run_json(example)
+    grader = next(task for task in read["tasks"] if task["task"] == GRADED)["grader"]
+    labels = grader["labels"]
+    assert grader["audited"]
+    assert labels["flagged_checked"] + labels["passed_checked"] >= 60
+    assert 0 < grader["sensitivity"]["estimate"] < 1
+    (about,) = grader["about"]
+    assert "not by a person" in about
+    assert "without sight of the grader's verdicts" in about
+
+
 def test_golden_and_development_sets_share_no_text() -> None:
-    for task in TASKS:
+    for task in (*TASKS, GRADED):
         golden, dev = (
             [json.loads(line) for line in (ROOT / f"fixtures/{name}/{task}.jsonl").read_text("utf-8").splitlines()]
             for name in ("golden", "dev")
         )
         texts = [case["input"]["text"].strip().casefold() for case in golden + dev]
         assert len(texts) == len(set(texts))
-        path = f"fixtures/prompts/{task}.yaml" if task in PROMPT_TASKS else "fixtures/order_desk.py"
+        path = "fixtures/order_desk.py" if task == "answer_order_question" else f"fixtures/prompts/{task}.yaml"
         prompt = (ROOT / path).read_text("utf-8").casefold()
         assert not [text for text in texts if len(text) > 30 and text in prompt]
         languages = {tag for case in golden for tag in case["tags"] if tag.startswith("language:")}

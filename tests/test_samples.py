@@ -62,6 +62,18 @@ def test_each_case_is_recorded_and_judged_as_often_as_asked(forks: Forks, tmp_pa
     assert report(project)["reply"] == task
 
 
+def test_a_flaky_case_is_marked_where_it_is_shown(forks: Forks, tmp_path: Path) -> None:
+    with MessagesServer(Unsteady()) as server:
+        project = sampled(tmp_path, server)
+        project.replace("    samples: 3\n", "    samples: 3\n    gate: {max_error: 0.01, min_cases: 1}\n")
+        done = forks.record(project, JSON)
+    assert done.returncode == 1
+    task = report(project)["reply"]
+    (wrong,) = (result for result in task["results"] if result["outcome"] == "wrong")
+    assert task["samples"]["flaky"] == [wrong["case"]]
+    assert f"    {wrong['case']} (sample {wrong['sample'] + 1}, flaky)  mismatch  " in done.stdout
+
+
 def test_one_sample_that_is_missing_is_an_error_of_its_case(forks: Forks, tmp_path: Path) -> None:
     with MessagesServer(Unsteady()) as server:
         project = sampled(tmp_path, server)

@@ -49,9 +49,10 @@ def case_lines(task: TaskReport, width: int) -> Iterator[str]:
     faulty.sort(key=lambda result: (result.outcome is not Outcome.ERROR, result.case not in broke))
     numbered = any(result.sample for result in task.results or ())
     told = _alike(faulty)
-    graded = task.grader is not None
+    graded, flaky = task.grader is not None, frozenset(task.flaky)
     for group in told[:MOST_CASES]:
-        yield cut(_case(group[0], len(group) - 1, width, numbered=numbered, graded=graded), width)
+        label = sample_label(group[0], numbered=numbered, flaky=group[0].case in flaky)
+        yield cut(_case(group[0], label, len(group) - 1, width, graded=graded), width)
     more = sum(map(len, told[MOST_CASES:]))
     if more:
         yield f"... and {more} more"
@@ -66,9 +67,9 @@ def _alike(faulty: Sequence[CaseResult]) -> list[list[CaseResult]]:
     return list(groups.values())
 
 
-def _case(result: CaseResult, alike: int, width: int, *, numbered: bool, graded: bool) -> str:
+def _case(result: CaseResult, label: str, alike: int, width: int, *, graded: bool) -> str:
     more = f" and {alike} more" if alike else ""
-    head = f"{printable(sample_label(result, numbered=numbered))}{more}  {result.kind.value if result.kind else ''}"
+    head = f"{printable(label)}{more}  {result.kind.value if result.kind else ''}"
     room = width - columns(head) - 2
     if result.outcome is Outcome.ERROR:
         return f"{head}  {printable(why(result))}"

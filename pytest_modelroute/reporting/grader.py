@@ -70,6 +70,8 @@ class GraderReport:
 
 
 def _share(share: Share) -> str:
+    if share.lower == share.upper:  # every answer was looked at
+        return percent(share.estimate, 1.0)
     return f"{percent(share.estimate, 1.0)} ({interval((share.lower, share.upper), 1.0)})"
 
 

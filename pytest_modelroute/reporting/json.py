@@ -75,7 +75,7 @@ def task_to_wire(task: TaskReport) -> dict[str, Any]:
         "error_rate": judged.error_rate if judged else None,
         "kinds": dict(task.kinds),
         "judged": ({"correct": judged.correct, "wrong": judged.wrong, "errors": judged.errors} if judged else None),
-        "samples": _samples_to_wire(judged.samples) if judged and judged.samples else None,
+        "samples": _samples_to_wire(judged.samples, task.flaky) if judged and judged.samples else None,
         "interval": (
             {"lower": bounds[0], "upper": bounds[1], "confidence": CONFIDENCE, "sided": "one"} if bounds else None
         ),
@@ -102,11 +102,12 @@ def task_to_wire(task: TaskReport) -> dict[str, Any]:
     }
 
 
-def _samples_to_wire(samples: Samples) -> dict[str, Any]:
+def _samples_to_wire(samples: Samples, flaky: tuple[str, ...]) -> dict[str, Any]:
     return {
         "each": samples.each,
         "wrong": list(samples.wrong),
         "errors": list(samples.errors),
+        "flaky": list(flaky),
         "flake_rate": samples.flaky / samples.cases,
         "all_right": samples.all_right(samples.each),
         "standard_error": samples.standard_error,

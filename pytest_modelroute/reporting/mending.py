@@ -15,9 +15,9 @@ SHOWN_CASES = 3
 COMMAND = ": pytest --modelroute"  # begins the command that an error ends in, and that is the way out of all of them
 
 
-def sample_label(result: CaseResult, *, numbered: bool) -> str:
-    """`refund-001`, or `refund-001 (sample 2)` where each case has several; counted from 1."""
-    return f"{result.case} (sample {result.sample + 1})" if numbered else result.case
+def sample_label(result: CaseResult, *, numbered: bool, flaky: bool = False) -> str:
+    """`refund-001`, or `refund-001 (sample 2, flaky)` where each case has several; counted from 1."""
+    return f"{result.case} (sample {result.sample + 1}{', flaky' * flaky})" if numbered else result.case
 
 
 def why(error: CaseResult) -> str:

@@ -95,6 +95,14 @@ class TaskReport:
         kinds = (result.kind for result in self.results or ())
         return dict(Counter(kind.value for kind in kinds if kind is not None))
 
+    @cached_property
+    def flaky(self) -> tuple[str, ...]:
+        """The cases whose samples came out right and wrong."""
+        outcomes: dict[str, set[Outcome]] = {}
+        for result in self.results or ():
+            outcomes.setdefault(result.case, set()).add(result.outcome)
+        return tuple(case for case, found in outcomes.items() if {Outcome.CORRECT, Outcome.WRONG} <= found)
+
     @property
     def answered_usages(self) -> list[Usage | None]:
         """The tokens of each answered case."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import re
 from collections.abc import Callable
@@ -13,7 +12,7 @@ import pytest
 
 from pytest_modelroute.cassettes.lines import cassette_text
 
-from .interactions import read_back
+from .interactions import answered, read_back
 from .live import Forks, live_project
 from .messages_server import MessagesServer, Reply, message
 from .projects import LABELS, Project, answer
@@ -53,7 +52,7 @@ def retell(project: Project, says: Told, expects: Told, *, as_tool: bool = False
         if as_tool:
             block = {"type": "tool_use", "id": "t", "name": "t", "input": said}
         body = json.dumps({**json.loads(each.response_body), "content": [block]})
-        changed.append(dataclasses.replace(each, response_body=body))
+        changed.append(answered(each, body))
     path.write_text(cassette_text(changed))
     cases = project.golden("classify")
     for number, case in enumerate(cases, start=1):

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from ..cassettes.redaction import credential_scan
 from ..errors import InputError, did_you_mean
 from ..evaluation.audits import Judged, Judgements, Label, add_lines, audit_path, load_labels
-from ..evaluation.evaluate import Evaluation, Outcome, TaskMaterial
+from ..evaluation.evaluate import Evaluation, Outcome, TaskMaterial, evaluation_of
 from ..evaluation.grading import Grader, grader_of
 from ..registry.model import Tier
 from ..reporting.auditing import grader_report, judgements
@@ -39,7 +39,17 @@ def _run(arguments: argparse.Namespace, opened: Opened) -> ExitStatus:
     material, grader = _graded_task(opened, arguments.task)
     tier = _tier(opened, material, arguments.tier)
     command = record_command(opened, material.task.name, tier.name)
-    evaluation = Evaluation(material, tier, opened.project.recordings, command)
+
+    def evaluated(material: TaskMaterial) -> Evaluation:
+        return evaluation_of(
+            material,
+            opened.project.registry,
+            tier,
+            opened.project.recordings,
+            lambda asked: record_command(opened, material.task.name, asked.name),
+        )
+
+    evaluation = evaluated(material)
     with own_code_aside():
         found = _judged(evaluation, command)
     to_label = found.to_label(passed)
@@ -55,7 +65,7 @@ def _run(arguments: argparse.Namespace, opened: Opened) -> ExitStatus:
             return ExitStatus.FINE
     written = load_labels(opened.files, audit_path(opened.project.registry.folder, material.task.name))
     labelled = dataclasses.replace(material, scorer=grader.labelled(written))
-    now = Evaluation(labelled, tier, opened.project.recordings, command)
+    now = evaluated(labelled)
     with own_code_aside():
         report = grader_report(now, invocation(opened).auditing)
     assert report is not None

@@ -118,5 +118,5 @@ def invocation(opened: Opened) -> Invocation:
 
 def record_command(opened: Opened, task: str, tier: str, *case: str) -> str:
     """The command that records a task on a tier, or one case of it."""
-    beside = None if opened.project.registry.tasks[task].tier == tier else tier
+    beside = None if tier in opened.project.registry.tasks[task].answering else tier
     return invocation(opened).recording(task, *case, beside=beside)

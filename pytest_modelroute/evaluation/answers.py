@@ -31,13 +31,20 @@ class WrongKind(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """Tokens of one or many calls; cache reads and writes count as input."""
+    """Tokens of one or many calls; those read from and written to a cache are part of the input."""
 
     input_tokens: int
     output_tokens: int
+    cache_read_tokens: int = 0
+    cache_write_tokens: int = 0
 
     def __add__(self, other: Usage) -> Usage:
-        return Usage(self.input_tokens + other.input_tokens, self.output_tokens + other.output_tokens)
+        return Usage(
+            self.input_tokens + other.input_tokens,
+            self.output_tokens + other.output_tokens,
+            self.cache_read_tokens + other.cache_read_tokens,
+            self.cache_write_tokens + other.cache_write_tokens,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,8 +158,9 @@ def usage_of(raw: object) -> Usage | None:
     """
     if not isinstance(raw, dict):
         return None
-    counts = [raw.get(name) or 0 for name in ("input_tokens", "cache_read_input_tokens", "cache_creation_input_tokens")]
-    output = raw.get("output_tokens")
-    if not isinstance(raw.get("input_tokens"), int) or not isinstance(output, int):
+    plain, output = raw.get("input_tokens"), raw.get("output_tokens")
+    if not isinstance(plain, int) or not isinstance(output, int):
         return None
-    return Usage(sum(count for count in counts if isinstance(count, int)), output)
+    cached = [raw.get(name) for name in ("cache_read_input_tokens", "cache_creation_input_tokens")]
+    read, written = (count if isinstance(count, int) else 0 for count in cached)
+    return Usage(plain + read + written, output, read, written)

@@ -1,13 +1,13 @@
-"""What recorded calls cost by the registry's prices: unknown stays unknown."""
+"""What calls cost by the registry's prices: unknown stays unknown."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from ..registry.model import Price
 from .answers import Usage
 
-__all__ = ["cost_in_usd", "total_usage", "usd_per_1000_calls"]
+__all__ = ["batch_price", "cost_in_usd", "total_usage", "total_usd", "usd_per_1000"]
 
 
 def total_usage(usages: Sequence[Usage | None]) -> Usage | None:
@@ -17,13 +17,36 @@ def total_usage(usages: Sequence[Usage | None]) -> Usage | None:
 
 
 def cost_in_usd(usage: Usage | None, price: Price | None) -> float | None:
-    """USD for this usage; None where it, or a price that is needed, is not known."""
+    """USD for this usage; None where it, or a price that is needed, is not known.
+
+    Without a price of their own, tokens read from a cache cost what input does, which is never less than they do;
+    what is written to a cache costs more than input, so without its price the cost is not known.
+    """
     if usage is None or price is None or price.input is None or price.output is None:
         return None
-    return (usage.input_tokens * price.input + usage.output_tokens * price.output) / 1_000_000
+    if usage.cache_write_tokens and price.cache_write is None:
+        return None
+    plain = usage.input_tokens - usage.cache_read_tokens - usage.cache_write_tokens
+    read = price.input if price.cache_read is None else price.cache_read
+    cached = usage.cache_read_tokens * read + usage.cache_write_tokens * (price.cache_write or 0.0)
+    return (plain * price.input + cached + usage.output_tokens * price.output) / 1_000_000
 
 
-def usd_per_1000_calls(usages: Sequence[Usage | None], price: Price | None) -> float | None:
+def total_usd(costs: Iterable[float | None]) -> float | None:
+    """The sum of all costs; None where one of them is not known, or where there are none."""
+    found = list(costs)
+    known = [cost for cost in found if cost is not None]
+    return sum(known) if known and len(known) == len(found) else None
+
+
+def usd_per_1000(costs: Sequence[float | None]) -> float | None:
     """USD for a thousand calls like these; None where it is not known."""
-    cost = cost_in_usd(total_usage(usages), price)
-    return None if cost is None else cost / len(usages) * 1000
+    total = total_usd(costs)
+    return None if total is None else total / len(costs) * 1000
+
+
+def batch_price(price: Price | None) -> Price | None:
+    """The price of what is asked in a batch; None where the registry does not tell it."""
+    if price is None or price.batch_input is None or price.batch_output is None:
+        return None
+    return Price(price.batch_input, price.batch_output, price.as_of)

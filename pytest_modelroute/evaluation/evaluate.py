@@ -1,22 +1,37 @@
-"""The evaluation of one task on one tier: every golden case answered, validated and scored, at most once each."""
+"""The evaluation of one task on one tier: every golden case answered, validated and scored, at most once each.
+
+A tier that escalates is evaluated with the one that answers instead.
+"""
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
 from ..cassettes.replay import Recordings
 from ..errors import ErrorKind, InputError, UnobtainedAnswer
-from ..registry.model import Task, Tier
+from ..registry.model import Registry, Task, Tier
 from .answers import Usage, WrongKind
 from .asking import Asker, Play, Trial
+from .costs import cost_in_usd, total_usage, total_usd
+from .escalation import Trigger, trigger_of
 from .golden import GoldenCase
 from .scorer import Score, Scorer
 
-__all__ = ["CaseResult", "Evaluation", "Outcome", "TaskMaterial", "case_outcomes", "worst"]
+__all__ = [
+    "CaseResult",
+    "Escalated",
+    "Evaluation",
+    "Outcome",
+    "TaskMaterial",
+    "case_outcomes",
+    "evaluation_of",
+    "worst",
+]
 
 
 class Outcome(Enum):
@@ -29,8 +44,8 @@ class Outcome(Enum):
 class CaseResult:
     """What became of one sample of a case; `models` are those that answered.
 
-    `latency_ms` and `usage` are None where the recording does not tell. `lasting` is of an error that recording again
-    cannot help.
+    `latency_ms`, `usage` and `usd` are of all its calls, and None where a recording does not tell. `lasting` is of an
+    error that recording again cannot help. `escalated` is of an answer that another tier gave instead.
     """
 
     case: str
@@ -46,6 +61,17 @@ class CaseResult:
     recordings: int
     models: tuple[str, ...]
     lasting: bool = False
+    usd: float | None = None
+    escalated: Escalated | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Escalated:
+    """The tier that answered instead of the assigned one, why, and the answer that did not stand."""
+
+    to: str
+    trigger: Trigger
+    first: CaseResult
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +106,7 @@ class Evaluation:
     """The results of a task on a tier, worked out as they are asked for and kept.
 
     `keys` are those of the cases, in order, by their first sample; `play` turns an interaction into a message, by
-    reading it unless given.
+    reading it unless given. `dearer` evaluates the tier that the task escalates to, where it does.
     """
 
     def __init__(
@@ -90,6 +116,7 @@ class Evaluation:
         recordings: Recordings,
         command: str,
         play: Play | None = None,
+        dearer: Evaluation | None = None,
     ) -> None:
         self.material = material
         self.tier = tier
@@ -98,6 +125,7 @@ class Evaluation:
         self._recordings = recordings
         self._command = command
         self._play = play
+        self._dearer = dearer
         self._results: list[CaseResult | None] = [None] * len(self._trials)
 
     @property
@@ -127,8 +155,30 @@ class Evaluation:
     def _result(self, number: int) -> CaseResult:
         known = self._results[number]
         if known is None:
-            known = self._results[number] = self._evaluate(self._trials[number])
+            known = self._results[number] = self._standing(number)
         return known
+
+    def _standing(self, number: int) -> CaseResult:
+        """The result that counts: the tier's own, or that of the tier which it escalates to."""
+        first = self._evaluate(self._trials[number])
+        escalation = self.material.task.escalation
+        if self._dearer is None or escalation is None or first.outcome is Outcome.ERROR:
+            return first
+        assert not isinstance(first.kind, ErrorKind)
+        trigger = trigger_of(escalation, first.kind, first.confidence)
+        if trigger is None:
+            return first
+        second = self._dearer._result(number)
+        both = [first.latency_ms, second.latency_ms]
+        latencies = [latency for latency in both if latency is not None]
+        return dataclasses.replace(
+            second,
+            usage=total_usage([first.usage, second.usage]),
+            usd=total_usd([first.usd, second.usd]),
+            latency_ms=sum(latencies) if len(latencies) == len(both) else None,
+            recordings=max(first.recordings, second.recordings),
+            escalated=Escalated(escalation.to, trigger, first),
+        )
 
     def _evaluate(self, trial: Trial) -> CaseResult:
         case = trial.case
@@ -157,6 +207,7 @@ class Evaluation:
             latency_ms=obtained.latency_ms,
             recordings=recordings,
             models=obtained.models,
+            usd=cost_in_usd(obtained.usage, self.tier.price),
         )
 
     @staticmethod
@@ -165,6 +216,26 @@ class Evaluation:
         return CaseResult(
             trial.case.id, trial.sample, Outcome.ERROR, kind, None, expected, None, detail, None, None, 0, (), lasting
         )
+
+
+def evaluation_of(
+    material: TaskMaterial,
+    registry: Registry,
+    tier: Tier,
+    recordings: Recordings,
+    command: Callable[[Tier], str],
+    play: Play | None = None,
+) -> Evaluation:
+    """The task on a tier of the registry; on the assigned one as callers get it, with the tier that it escalates to.
+
+    `command` gives what records the task on a tier.
+    """
+    escalation = material.task.escalation
+    dearer = None
+    if escalation is not None and tier.name == material.task.tier:
+        above = registry.tier(escalation.to)
+        dearer = Evaluation(material, above, recordings, command(above), play)
+    return Evaluation(material, tier, recordings, command(tier), play, dearer)
 
 
 def worst(outcomes: Iterable[Outcome]) -> Outcome:

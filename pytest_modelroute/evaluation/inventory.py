@@ -257,7 +257,7 @@ def _tally(project: Project, material: TaskMaterial | None, task: Task, tier: Ti
                 state = 1 if error.kind is ErrorKind.MISSING else 2
             worst[trial.case.id] = max(worst.get(trial.case.id, 0), state)
     states = list(worst.values())
-    return TierTally(tier.name, tier.name == task.tier, states.count(0), states.count(1), states.count(2))
+    return TierTally(tier.name, tier.name in task.answering, states.count(0), states.count(1), states.count(2))
 
 
 def _most(interactions: Iterable[Interaction]) -> int | None:

@@ -78,7 +78,7 @@ class RecordingRun:
         found = []
         for name, cases in selected.items():
             material = self._project.materials[name]
-            wanted = {self._project.registry.tasks[name].tier, *tiers}
+            wanted = {*self._project.registry.tasks[name].answering, *tiers}
             for tier in self._project.registry.tiers:
                 if tier.name in wanted or "all" in wanted:
                     plan = self._plan(material, tier, cases, done)
@@ -111,7 +111,7 @@ class RecordingRun:
         self, name: str, cases: Sequence[GoldenCase], tiers: Sequence[str], first: Sequence[TaskPlan]
     ) -> Iterator[AnswersOf]:
         registry, material = self._project.registry, self._project.materials[name]
-        wanted = {registry.tasks[name].tier, *tiers}
+        wanted = {*registry.tasks[name].answering, *tiers}
         for tier in registry.tiers:
             if tier.name in wanted or "all" in wanted:
                 plans = (plan for plan in first if (plan.task, plan.tier.name) == (name, tier.name))
@@ -120,8 +120,9 @@ class RecordingRun:
         if self._baseline is not None and name in self._baseline.materials:
             base, ids = self._baseline.materials[name], {case.id for case in cases}
             chosen = [case for case in base.cases if case.id in ids]
-            tier = self._baseline.registry.tier(base.task.tier)
-            yield AnswersOf(base, tier, chosen, self._baseline.recordings)
+            for answering in base.task.answering:
+                tier = self._baseline.registry.tier(answering)
+                yield AnswersOf(base, tier, chosen, self._baseline.recordings)
 
     def record(self, plans: Sequence[TaskPlan], concurrency: int, timeout: float, listener: Listener) -> Recorded:
         """Make the planned calls and merge what arrived into the cassettes, however it ended."""

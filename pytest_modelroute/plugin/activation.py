@@ -131,7 +131,7 @@ def _assess(settings: Settings, invocation: Invocation) -> Assessment:
         baseline=baseline,
         changes=changes,
         strict=strict,
-        tried={name: registry.tasks[name].tier for name in settings.tries},
+        tried={name: registry.tasks[name] for name in settings.tries},
         warnings=(*warnings, *(baseline.warnings if baseline else ())),
     )
     return Assessment(project, comparison, _player(settings), invocation)

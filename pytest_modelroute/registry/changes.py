@@ -9,9 +9,10 @@ from enum import Enum
 from typing import Any
 
 from ..errors import InputError, Place, did_you_mean
-from .asked import OwnCall, Prompt, PromptTemplate
+from .asked import OwnCall
+from .cascades import dearer_tiers
 from .model import Acknowledgement, Registry, Task, Tier, merged
-from .prompts import is_directive
+from .prompts import prompt_content, prompt_name
 
 __all__ = [
     "ASSIGNMENT_CHANGES",
@@ -20,7 +21,6 @@ __all__ = [
     "ChangeKind",
     "compare",
     "doubly_judged",
-    "prompt_content",
     "reassigned",
     "strict_tasks",
 ]
@@ -30,6 +30,7 @@ class ChangeKind(Enum):
     DOWNGRADE = "downgrade"
     UPGRADE = "upgrade"
     MODEL_SWAP = "model_swap"
+    ESCALATION_CHANGED = "escalation_changed"
     PROMPT_CHANGED = "prompt_changed"
     REQUEST_CHANGED = "request_changed"
     TASK_ADDED = "task_added"
@@ -58,6 +59,7 @@ ASSIGNMENT_CHANGES = frozenset(
         ChangeKind.DOWNGRADE,
         ChangeKind.UPGRADE,
         ChangeKind.MODEL_SWAP,
+        ChangeKind.ESCALATION_CHANGED,
         ChangeKind.PROMPT_CHANGED,
         ChangeKind.REQUEST_CHANGED,
     }
@@ -65,7 +67,7 @@ ASSIGNMENT_CHANGES = frozenset(
 
 TIER_CHANGES = frozenset({ChangeKind.DOWNGRADE, ChangeKind.UPGRADE, ChangeKind.MODEL_SWAP})
 
-STRICT = frozenset({ChangeKind.DOWNGRADE, ChangeKind.MODEL_SWAP, ChangeKind.PROMPT_CHANGED, ChangeKind.REQUEST_CHANGED})
+STRICT = ASSIGNMENT_CHANGES - {ChangeKind.UPGRADE}
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,9 +130,15 @@ def reassigned(registry: Registry, assignments: Mapping[str, str]) -> tuple[Regi
         if registry.rank(tier) is None:
             names = [known.name for known in registry.tiers]
             raise InputError(f"--modelroute-try: unknown tier '{tier}'", valid=did_you_mean(tier, names))
-        tasks[name] = dataclasses.replace(tasks[name], tier=tier)
+        tasks[name] = _moved(registry, tasks[name], tier)
         moves.extend(_tier_change(registry, registry, registry.tasks[name], tasks[name]))
     return dataclasses.replace(registry, tasks=tasks), tuple(moves)
+
+
+def _moved(registry: Registry, task: Task, tier: str) -> Task:
+    """The task on another tier, without an escalation that would not go up from there."""
+    escalation = task.escalation if task.escalation and task.escalation.to in dearer_tiers(registry, tier) else None
+    return dataclasses.replace(task, tier=tier, escalation=escalation)
 
 
 def _changes(base: Registry, head: Registry) -> Iterator[Change]:
@@ -160,13 +168,14 @@ def _changes(base: Registry, head: Registry) -> Iterator[Change]:
             yield Change(ChangeKind.TASK_ADDED, name, None, task.tier, task.place)
             continue
         yield from _tier_change(base, head, before, task)
+        yield from _escalation_change(base, head, before, task)
         if before.prompt is not None and prompt_content(before.prompt) != prompt_content(task.prompt):
-            asked = _prompt_name(before.prompt)
+            asked = prompt_name(before.prompt)
             yield Change(
                 ChangeKind.PROMPT_CHANGED,
                 name,
                 asked,
-                _prompt_name(task.prompt),
+                prompt_name(task.prompt),
                 task.place,
                 undoing=f"put its prompt {asked} back at {task.place}",
                 loosens=before.gated and task.prompt is None,
@@ -187,6 +196,27 @@ def _tier_change(base: Registry, head: Registry, before: Task, after: Task) -> I
     kind = ChangeKind.UPGRADE if _is_upgrade(base, head, old, new) else ChangeKind.DOWNGRADE
     undoing = f"put `tier: {old.name}` back at {after.tier_place}"
     yield Change(kind, after.name, old.name, new.name, after.tier_place, undoing=undoing)
+
+
+def _escalation_change(base: Registry, head: Registry, before: Task, after: Task) -> Iterator[Change]:
+    old, new = before.escalation, after.escalation
+    was, is_now = (None if each is None else each.stated for each in (old, new))
+    if old is not None and new is not None:
+        source, target = base.tier(old.to), head.tier(new.to)
+        if old.below == new.below and source.served_by == target.served_by:
+            return
+        if old.below == new.below and source.name == target.name:
+            yield _swap(source, target, after.name)
+            return
+    if was == is_now:
+        return
+    place = after.place if new is None else new.place
+    undoing = f"take `escalate` out at {place}" if was is None else f"put `escalate: {_flow(was)}` back at {place}"
+    yield Change(ChangeKind.ESCALATION_CHANGED, after.name, was, is_now, place, undoing=undoing)
+
+
+def _flow(stated: Mapping[str, Any]) -> str:
+    return "{" + ", ".join(f"{key}: {value}" for key, value in stated.items()) + "}"
 
 
 def _is_upgrade(base: Registry, head: Registry, old: Tier, new: Tier) -> bool:
@@ -221,43 +251,19 @@ def _rank(registry: Registry, served_by: tuple[str, str, str | None], name: str)
     return registry.rank(name)
 
 
-def prompt_content(prompt: Prompt | None) -> object:
-    """What a prompt asks, JSON-like where it is a file, with the files it includes by their digests."""
-    if prompt is None:
-        return None
-    if isinstance(prompt, PromptTemplate):
-        return _with_digests(prompt.content, prompt.files)
-    return (prompt.reference, prompt.code)
-
-
-def _with_digests(value: Any, digests: Mapping[str, str]) -> Any:
-    """A prompt's content with fixed files by what they hold: where they lie is no part of what is asked."""
-    if is_directive(value):
-        name = value.get("$file")
-        return {"$digest": digests[name]} if name in digests else value
-    if isinstance(value, Mapping):
-        return {key: _with_digests(child, digests) for key, child in value.items()}
-    if isinstance(value, list):
-        return [_with_digests(child, digests) for child in value]
-    return value
-
-
-def _prompt_name(prompt: Prompt | None) -> str | None:
-    if prompt is None:
-        return None
-    return str(prompt.path) if isinstance(prompt, PromptTemplate) else prompt.reference
-
-
 def _request_change(base: Registry, head: Registry, before: Task, after: Task) -> Iterator[Change]:
+    """What is asked otherwise of the assigned tier or, where nothing is, of the one that it escalates to."""
     if isinstance(after.prompt, OwnCall):  # it makes its own requests
         return
-    source, target = base.tier(before.tier), head.tier(after.tier)
-    if source.name == target.name or source.served_by == target.served_by:
-        old, new = before.arguments(source), after.arguments(target)
-    else:  # what the tier itself brings along belongs to the move
-        old, new = merged(before.default_request, before.request), merged(after.default_request, after.request)
-    absent = object()
-    names = [name for name in {**old, **new} if old.get(name, absent) != new.get(name, absent)]
-    if names:
-        before_value, after_value = ({name: side.get(name) for name in names} for side in (old, new))
-        yield Change(ChangeKind.REQUEST_CHANGED, after.name, before_value, after_value, after.place)
+    for old_tier, new_tier in zip(before.answering, after.answering, strict=False):
+        source, target = base.tier(old_tier), head.tier(new_tier)
+        if source.name == target.name or source.served_by == target.served_by:
+            old, new = before.arguments(source), after.arguments(target)
+        else:  # what the tier itself brings along belongs to the move
+            old, new = merged(before.default_request, before.request), merged(after.default_request, after.request)
+        absent = object()
+        names = [name for name in {**old, **new} if old.get(name, absent) != new.get(name, absent)]
+        if names:
+            before_value, after_value = ({name: side.get(name) for name in names} for side in (old, new))
+            yield Change(ChangeKind.REQUEST_CHANGED, after.name, before_value, after_value, after.place)
+            return

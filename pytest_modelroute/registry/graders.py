@@ -40,8 +40,10 @@ def refuse_self_grading(registry: Registry, task: Task, told: str) -> None:
     grader = task.score.grader
     if grader is None or not task.gated:
         return
-    grading, answering = registry.tier(grader.tier), registry.tier(task.tier)
-    if grader.self_grading is SelfGrading.REJECT and grading.served_by == answering.served_by:  # by another name too
-        same = "" if grader.tier == task.tier else f", the same model as '{grader.tier}'"
-        what = f"{told}: '{task.tier}'{same} would grade its own answers"
+    grading = registry.tier(grader.tier)
+    for name in task.answering:
+        if grader.self_grading is SelfGrading.ALLOW or grading.served_by != registry.tier(name).served_by:
+            continue
+        same = "" if grader.tier == name else f", the same model as '{grader.tier}'"  # by another name too
+        what = f"{told}: '{name}'{same} would grade its own answers"
         raise InputError(what, place=task.score.place, valid="another tier as grader, or self_grading: allow")

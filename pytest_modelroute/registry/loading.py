@@ -10,22 +10,21 @@ from typing import Any, TypeVar
 from .. import strict_json
 from ..errors import InputError, Place, did_you_mean
 from .asked import OwnCall, Prompt, PromptTemplate
+from .cascades import check_escalation
 from .catalogue import TaskKind, read_traits
 from .checking import check_shape
 from .document import LARGEST_DOCUMENT, Document, parse_yaml
 from .files import Files, inside
+from .gates import read_gate
 from .graders import read_grader, refuse_self_grading
 from .model import (
     Acknowledgement,
     AnswerSource,
-    Correction,
     Fences,
-    GatePolicy,
     GraderPolicy,
     OutputFormat,
     OutputPolicy,
     Registry,
-    Rule,
     SchemaDocument,
     ScorePolicy,
     ScorerKind,
@@ -33,6 +32,7 @@ from .model import (
     merged,
 )
 from .prompts import read_builder, read_template
+from .serving import read_escalation, read_log, read_shadow
 from .tiers import price_warnings, read_tiers
 
 __all__ = ["load_registry"]
@@ -83,8 +83,10 @@ class _Loader:
             warnings=(*price_warnings(tiers, self._document), *self._half_gated(tasks)),
             default_tier_place=self._document.place("default_tier"),
             tiers_place=self._document.place("tiers"),
+            log=read_log(self._value.get("log"), lambda path: self._inside(path, "log", "path")),
         )
         for name, task in tasks.items():
+            check_escalation(registry, task)
             refuse_self_grading(registry, task, f"tasks.{name}.score")
         return registry
 
@@ -103,6 +105,9 @@ class _Loader:
         if not name.strip("."):
             raise InputError(f"a task cannot be called '{name}'", place=self._document.place(*here))
         self._check_tier(raw["tier"], tiers, *here, "tier")
+        for part, key in (("escalate", "to"), ("shadow", "tier")):
+            if part in raw:
+                self._check_tier(raw[part][key], tiers, *here, part, key)
         output = self._inherited(raw, "output")
         score = self._inherited(raw, "score")
         gate = self._inherited(raw, "gate")
@@ -120,11 +125,13 @@ class _Loader:
             request=raw.get("request", {}),
             output=self._output(output, name),
             score=self._score(score, tiers, name),
-            gate=self._gate(gate, name),
+            gate=read_gate(gate, f"tasks.{name}.gate", self._document.place(*here, "gate")),
             place=self._document.place(*here),
             tier_place=self._document.place(*here, "tier"),
             kind=kind,
             traits=read_traits(kind, raw.get("traits", {}), self._document.place(*here, "traits")),
+            escalation=read_escalation(raw, self._document.place(*here, "escalate")),
+            shadow=read_shadow(raw, self._document.place(*here, "shadow")),
         )
 
     def _inherited(self, raw: Mapping[str, Any], part: str) -> dict[str, Any]:
@@ -135,19 +142,6 @@ class _Loader:
         if kind is not None and own.get(kind, default[kind]) != default[kind]:
             return merged(DEFAULTS[part], own)
         return merged(default, own)
-
-    def _gate(self, raw: Mapping[str, Any], task: str) -> GatePolicy:
-        policy = GatePolicy(
-            max_error=raw["max_error"],
-            rule=Rule(raw["rule"]),
-            min_cases=raw["min_cases"],
-            max_regression=raw.get("max_regression"),
-            correction=Correction(raw["correction"]),
-        )
-        if policy.correction is Correction.HOLM and policy.rule is Rule.OBSERVED:
-            what = f"tasks.{task}.gate: 'correction: holm' corrects a test, and 'rule: observed' is none"
-            raise InputError(what, place=self._document.place("tasks", task, "gate"), valid="rule: certified")
-        return policy
 
     def _score(self, raw: Mapping[str, Any], tiers: list[str], task: str) -> ScorePolicy:
         kind, place = ScorerKind(raw["kind"]), self._document.place("tasks", task, "score")

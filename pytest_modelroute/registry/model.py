@@ -11,6 +11,7 @@ from typing import Any
 from ..errors import Place
 from .asked import Prompt, PromptTemplate
 from .catalogue import TaskKind, Traits
+from .serving import Escalation, LogPolicy, Shadow
 
 __all__ = [
     "Acknowledgement",
@@ -82,11 +83,18 @@ class Correction(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Price:
-    """USD per million tokens; None is unknown, never zero."""
+    """USD per million tokens, on the day `as_of`; None is unknown, never zero.
+
+    The last four are of input that is read from and written to a cache, and of what is asked in a batch.
+    """
 
     input: float | None
     output: float | None
     as_of: str | None
+    cache_read: float | None = None
+    cache_write: float | None = None
+    batch_input: float | None = None
+    batch_output: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,10 +198,17 @@ class Task:
     tier_place: Place
     kind: TaskKind | None = None
     traits: Traits | None = None
+    escalation: Escalation | None = None
+    shadow: Shadow | None = None
 
     @property
     def gated(self) -> bool:
         return self.golden is not None and self.prompt is not None
+
+    @property
+    def answering(self) -> tuple[str, ...]:
+        """The tiers whose answers callers get."""
+        return (self.tier,) if self.escalation is None else (self.tier, self.escalation.to)
 
     def arguments(self, tier: Tier) -> dict[str, Any]:
         """The arguments below the prompt: defaults, then the tier's, then the task's own."""
@@ -226,6 +241,7 @@ class Registry:
     warnings: tuple[str, ...]
     default_tier_place: Place
     tiers_place: Place
+    log: LogPolicy | None = None
 
     @property
     def folder(self) -> PurePosixPath:

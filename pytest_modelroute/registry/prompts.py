@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import ast
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import PurePosixPath
 from typing import Any
 
 from ..errors import InputError, Place
-from .asked import PromptBuilder, PromptTemplate
+from .asked import Prompt, PromptBuilder, PromptTemplate
 from .document import parse_yaml
 from .files import Files, inside
 
-__all__ = ["find_module", "is_directive", "read_builder", "read_template"]
+__all__ = ["find_module", "is_directive", "prompt_content", "prompt_name", "read_builder", "read_template"]
 
 
 def read_template(files: Files, path: PurePosixPath, folder: PurePosixPath) -> PromptTemplate:
@@ -109,3 +109,31 @@ def find_module(files: Files, module: str, folder: PurePosixPath) -> tuple[PureP
             except OSError:
                 continue
     return None
+
+
+def prompt_content(prompt: Prompt | None) -> object:
+    """What a prompt asks, JSON-like where it is a file, with the files it includes by their digests."""
+    if prompt is None:
+        return None
+    if isinstance(prompt, PromptTemplate):
+        return _with_digests(prompt.content, prompt.files)
+    return (prompt.reference, prompt.code)
+
+
+def _with_digests(value: Any, digests: Mapping[str, str]) -> Any:
+    """A prompt's content with fixed files by what they hold: where they lie is no part of what is asked."""
+    if is_directive(value):
+        name = value.get("$file")
+        return {"$digest": digests[name]} if name in digests else value
+    if isinstance(value, Mapping):
+        return {key: _with_digests(child, digests) for key, child in value.items()}
+    if isinstance(value, list):
+        return [_with_digests(child, digests) for child in value]
+    return value
+
+
+def prompt_name(prompt: Prompt | None) -> str | None:
+    """What the registry calls a prompt."""
+    if prompt is None:
+        return None
+    return str(prompt.path) if isinstance(prompt, PromptTemplate) else prompt.reference

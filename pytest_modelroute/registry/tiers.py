@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import ipaddress
 import itertools
 from collections.abc import Mapping
@@ -75,13 +76,17 @@ def _tier(document: Document, index: int, raw: Mapping[str, Any]) -> Tier:
         name=raw["name"],
         model=raw["model"],
         provider=raw.get("provider", "anthropic"),
-        price=Price(price.get("input"), price.get("output"), price.get("as_of")) if price else None,
+        price=_price(price) if price else None,
         base_url=base_url,
         api_key_env=raw.get("api_key_env"),
         concurrency=raw.get("concurrency"),
         request=raw.get("request", {}),
         places={key: document.place("tiers", index, key) for key in ("model", "base_url")},
     )
+
+
+def _price(raw: Mapping[str, Any]) -> Price:
+    return Price(**{each.name: raw.get(each.name) for each in dataclasses.fields(Price)})
 
 
 def _path(url: str) -> str:

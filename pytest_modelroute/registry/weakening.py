@@ -9,13 +9,13 @@ from typing import Any
 
 from ..errors import Place
 from .catalogue import Level, recommended
-from .changes import Change, ChangeKind, prompt_content
+from .changes import Change, ChangeKind
 from .checking import registry_schema
 from .files import Files
 from .fingerprints import fingerprint
 from .model import Correction, OutputPolicy, Registry, Rule, ScorePolicy, Task
 from .places import Places
-from .prompts import find_module, read_builder
+from .prompts import find_module, prompt_content, read_builder
 
 __all__ = ["weakened"]
 

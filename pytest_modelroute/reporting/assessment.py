@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from ..evaluation.asking import Play
-from ..evaluation.evaluate import CaseResult, Evaluation
+from ..evaluation.evaluate import CaseResult, Evaluation, TaskMaterial, evaluation_of
 from ..evaluation.project import Project
 from ..judgement.gate import Counts, Verdict
 from ..registry.asked import OwnCall
@@ -13,6 +13,7 @@ from ..registry.changes import ChangeKind
 from ..registry.model import ScorerKind, Task, Tier
 from .commands import Invocation
 from .comparison import Comparison, Rivals
+from .escalated import escalation_report
 from .grader import GraderReport
 from .judging import Judge
 from .mending import unanswered
@@ -34,8 +35,8 @@ class Assessment:
         self._reports: dict[str, TaskReport] = {}
         # Built now, so that a prompt that cannot be rendered is told before anything runs.
         self.evaluations = {
-            name: self._evaluation(name, project.registry.tier(project.registry.tasks[name].tier))
-            for name in project.materials
+            name: self._evaluation(material, project.registry.tier(material.task.tier))
+            for name, material in project.materials.items()
         }
         self._rivals = Rivals(project, comparison, self._evaluation, play)
         self._judge = Judge(
@@ -122,12 +123,19 @@ class Assessment:
 
     def record_command(self, name: str, tier: Tier) -> str:
         """The command that records what a task lacks on a tier."""
-        assigned = self.comparison.tried.get(name, self.project.registry.tasks[name].tier)
-        return self._invocation.recording(name, beside=None if assigned == tier.name else tier.name)
+        assigned = self.comparison.tried.get(name, self.project.registry.tasks[name])
+        return self._invocation.recording(name, beside=None if tier.name in assigned.answering else tier.name)
 
-    def _evaluation(self, name: str, tier: Tier) -> Evaluation:
-        material = self.project.materials[name]
-        return Evaluation(material, tier, self.project.recordings, self.record_command(name, tier), self._play)
+    def _evaluation(self, material: TaskMaterial, tier: Tier) -> Evaluation:
+        project, name = self.project, material.task.name
+        return evaluation_of(
+            material,
+            project.registry,
+            tier,
+            project.recordings,
+            lambda asked: self.record_command(name, asked),
+            self._play,
+        )
 
     def _ungated_move(self, name: str) -> bool:
         worse = (ChangeKind.DOWNGRADE, ChangeKind.MODEL_SWAP)
@@ -187,4 +195,5 @@ class Assessment:
             results=results,
             judged=judged,
             grader=grader,
+            escalation=escalation_report(task, self.project.registry, results) if results else None,
         )

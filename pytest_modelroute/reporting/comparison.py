@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from ..errors import InputError
 from ..evaluation.asking import Play
-from ..evaluation.evaluate import CaseResult, Evaluation, Outcome
+from ..evaluation.evaluate import CaseResult, Evaluation, Outcome, TaskMaterial, evaluation_of
 from ..evaluation.grading import grader_of
 from ..evaluation.project import Baseline, Project
 from ..judgement.gate import Counts, Verdict
@@ -27,20 +27,26 @@ __all__ = ["Comparison", "Evidence", "Rivals"]
 class Comparison:
     """What the head is held against: a base, moves to try, or nothing.
 
-    `tried` maps a task to the tier that the registry itself assigns, where another one is tried.
+    `tried` has the tasks for which another tier is tried, as the registry itself has them.
     """
 
     commit: Commit | None
     baseline: Baseline | None
     changes: tuple[Change, ...]
     strict: frozenset[str]
-    tried: Mapping[str, str]
+    tried: Mapping[str, Task]
     warnings: tuple[str, ...] = ()
 
     def tier_change(self, task: str) -> Change | None:
         """The task's move: one that is tried counts before one that the base shows."""
         moves = [change for change in self.changes if change.task == task and change.kind in TIER_CHANGES]
         return moves[-1] if moves else None
+
+    def reassignment(self, task: str) -> Change | None:
+        """The task's move or, where it stays on its tier, what changes in its escalation."""
+        kinds = (ChangeKind.ESCALATION_CHANGED,)
+        escalations = [change for change in self.changes if change.task == task and change.kind in kinds]
+        return self.tier_change(task) or (escalations[-1] if escalations else None)
 
     def replaces(self, task: str) -> bool:
         """Whether something else answered the task before this change."""
@@ -70,7 +76,7 @@ class Rivals:
         self,
         project: Project,
         comparison: Comparison,
-        evaluation: Callable[[str, Tier], Evaluation],
+        evaluation: Callable[[TaskMaterial, Tier], Evaluation],
         play: Play | None,
     ) -> None:
         self._project = project
@@ -151,18 +157,21 @@ class Rivals:
         """The rival, and one with head's recordings of the very same requests for cases that the base lacks."""
         registry, baseline = self._project.registry, self._comparison.baseline
         if task.name in self._comparison.tried:
-            return self._evaluation(task.name, registry.tier(self._comparison.tried[task.name])), None
+            own = self._comparison.tried[task.name]
+            material = replace(self._project.materials[task.name], task=own)
+            return self._evaluation(material, registry.tier(own.tier)), None
         if baseline is not None and task.name in baseline.materials:
             material = baseline.materials[task.name]
             tier = baseline.registry.tier(material.task.tier)
             found, spare = (
-                Evaluation(material, tier, recordings, "", self._play)
+                evaluation_of(material, baseline.registry, tier, recordings, lambda _: "", self._play)
                 for recordings in (baseline.recordings, self._project.recordings)
             )
             return found, spare
+        head = self._project.materials[task.name]
         change = self._comparison.tier_change(task.name)
         if change is not None and self._comparison.replaces(task.name):
             before = registry.rank(str(change.old))
-            return (None if before is None else self._evaluation(task.name, registry.tiers[before])), None
+            return (None if before is None else self._evaluation(head, registry.tiers[before])), None
         dearer = self.dearer(task)
-        return (self._evaluation(task.name, dearer) if dearer else None), None
+        return (self._evaluation(head, dearer) if dearer else None), None

@@ -10,7 +10,8 @@ from typing import Any
 
 from ..errors import ErrorKind
 from ..evaluation.answers import Usage, WrongKind
-from ..evaluation.evaluate import CaseResult, Outcome
+from ..evaluation.escalation import Trigger
+from ..evaluation.evaluate import CaseResult, Escalated, Outcome
 from ..evaluation.golden import ABSENT
 from ..judgement.clusters import Samples
 from ..judgement.gate import Counts, Verdict
@@ -18,6 +19,7 @@ from ..judgement.paired import mcnemar_p
 from ..registry.changes import Change
 from ..registry.model import Correction, GatePolicy, Price, Rule
 from ..writing import write_atomically
+from .escalated import EscalationReport
 from .grader import grader_from_wire, grader_to_wire
 from .model import PairedReport, RunReport, TaskReport, TierChange
 
@@ -89,9 +91,8 @@ def task_to_wire(task: TaskReport) -> dict[str, Any]:
         "grader": grader_to_wire(task.grader) if task.grader else None,
         "way_out": task.way_out,
         "paired": _paired_to_wire(task.paired) if task.paired else None,
-        "price": (
-            {"input": task.price.input, "output": task.price.output, "as_of": task.price.as_of} if task.price else None
-        ),
+        "escalation": task.escalation.to_wire() if task.escalation else None,
+        "price": (dataclasses.asdict(task.price) if task.price else None),
         "usage": {
             "input_tokens": usage.input_tokens if usage else None,
             "output_tokens": usage.output_tokens if usage else None,
@@ -138,6 +139,7 @@ def _paired_to_wire(paired: PairedReport) -> dict[str, Any]:
 
 
 def _result_to_wire(result: CaseResult) -> dict[str, Any]:
+    escalated = result.escalated
     return {
         "case": result.case,
         "sample": result.sample,
@@ -150,9 +152,11 @@ def _result_to_wire(result: CaseResult) -> dict[str, Any]:
         "latency_ms": result.latency_ms,
         "recordings": result.recordings,
         "models": list(result.models),
-        "usage": (
-            {"input_tokens": result.usage.input_tokens, "output_tokens": result.usage.output_tokens}
-            if result.usage
+        "usage": dataclasses.asdict(result.usage) if result.usage else None,
+        "usd": result.usd,
+        "escalated": (
+            {"to": escalated.to, "trigger": escalated.trigger.value, "first": _result_to_wire(escalated.first)}
+            if escalated
             else None
         ),
     }
@@ -203,7 +207,7 @@ def task_from_wire(wire: Mapping[str, Any]) -> TaskReport:
             if paired
             else None
         ),
-        price=Price(price["input"], price["output"], price["as_of"]) if price else None,
+        price=Price(**price) if price else None,
         results=None if wire["results"] is None else tuple(_result_from_wire(result) for result in wire["results"]),
         judged=(
             Counts(
@@ -217,13 +221,14 @@ def task_from_wire(wire: Mapping[str, Any]) -> TaskReport:
             else None
         ),
         grader=grader,
+        escalation=EscalationReport.from_wire(wire["escalation"]) if wire["escalation"] else None,
     )
 
 
 def _result_from_wire(wire: Mapping[str, Any]) -> CaseResult:
     kinds: dict[str | None, WrongKind | ErrorKind | None] = {None: None}
     kinds.update((kind.value, kind) for kind in (*WrongKind, *ErrorKind))
-    usage = wire["usage"]
+    usage, escalated = wire["usage"], wire["escalated"]
     return CaseResult(
         case=wire["case"],
         sample=wire["sample"],
@@ -233,8 +238,14 @@ def _result_from_wire(wire: Mapping[str, Any]) -> CaseResult:
         expected=wire["expected"],
         confidence=wire["confidence"],
         detail=wire["detail"],
-        usage=Usage(usage["input_tokens"], usage["output_tokens"]) if usage else None,
+        usage=Usage(**usage) if usage else None,
         latency_ms=wire["latency_ms"],
         recordings=wire["recordings"],
         models=tuple(wire["models"]),
+        usd=wire["usd"],
+        escalated=(
+            Escalated(escalated["to"], Trigger(escalated["trigger"]), _result_from_wire(escalated["first"]))
+            if escalated
+            else None
+        ),
     )

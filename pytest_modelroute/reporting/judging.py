@@ -82,7 +82,7 @@ class Judge:
     def taking_back(self, task: Task, change: Change) -> str:
         """The edit that undoes a change, or leaves out one that is only tried."""
         tried = self._comparison.tried.get(task.name)
-        return change.undoing if tried is None else f"keep `tier: {tried}` at {task.tier_place}"
+        return change.undoing if tried is None else f"keep `tier: {tried.tier}` at {task.tier_place}"
 
     def mending(self, task: Task, errors: Sequence[CaseResult]) -> str:
         """What gives the cases in error an answer."""
@@ -149,7 +149,7 @@ class Judge:
         """The way out of what was measured: back to what was there, or on to something better."""
         if verdict is Verdict.PASS:
             return None
-        change = self._comparison.tier_change(task.name)
+        change = self._comparison.reassignment(task.name)
         if change is not None and (task.name in self._comparison.tried or change.kind is not ChangeKind.UPGRADE):
             return self.taking_back(task, change)
         if verdict is Verdict.INCONCLUSIVE:

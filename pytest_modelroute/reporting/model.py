@@ -9,13 +9,14 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from ..evaluation.answers import Usage
-from ..evaluation.costs import cost_in_usd, total_usage, usd_per_1000_calls
+from ..evaluation.costs import total_usage, total_usd, usd_per_1000
 from ..evaluation.evaluate import CaseResult, Outcome, case_outcomes
 from ..judgement.gate import Counts, Verdict, fails_build
 from ..judgement.paired import Discordance, tango_interval
 from ..registry.base import Commit
 from ..registry.changes import Change
 from ..registry.model import GatePolicy, Price
+from .escalated import EscalationReport
 from .grader import GraderReport
 from .registry_gate import RegistryGate
 
@@ -80,6 +81,7 @@ class TaskReport:
     results: tuple[CaseResult, ...] | None
     judged: Counts | None
     grader: GraderReport | None = None
+    escalation: EscalationReport | None = None
 
     @property
     def fails_build(self) -> bool:
@@ -104,23 +106,23 @@ class TaskReport:
         return tuple(case for case, found in outcomes.items() if {Outcome.CORRECT, Outcome.WRONG} <= found)
 
     @property
-    def answered_usages(self) -> list[Usage | None]:
-        """The tokens of each answered case."""
-        return [result.usage for result in self.results or () if result.outcome is not Outcome.ERROR]
+    def answered(self) -> list[CaseResult]:
+        """The results that are no errors."""
+        return [result for result in self.results or () if result.outcome is not Outcome.ERROR]
 
     @cached_property
     def usage(self) -> Usage | None:
         """Tokens of all answered cases; None unless each of them tells."""
-        return total_usage(self.answered_usages)
+        return total_usage([result.usage for result in self.answered])
 
     @property
     def usd(self) -> float | None:
         """What all recorded answers cost; None where a price or a count is unknown."""
-        return cost_in_usd(self.usage, self.price)
+        return total_usd(result.usd for result in self.answered)
 
     @cached_property
     def usd_per_1000_calls(self) -> float | None:
-        return usd_per_1000_calls(self.answered_usages, self.price)
+        return usd_per_1000([result.usd for result in self.answered])
 
     @property
     def most_recordings(self) -> int:
@@ -129,10 +131,12 @@ class TaskReport:
 
     @property
     def other_models(self) -> list[str]:
-        """The models that answered and are not the one asked for; an alias is answered by its dated model."""
-        answered = {model for result in self.results or () for model in result.models} - {self.model}
-        dated = {model for model in answered if re.fullmatch(re.escape(self.model) + r"-\d{8}", model)}
-        return sorted(answered if len(dated) > 1 else answered - dated)
+        """The models that answered and are none that was asked for."""
+        own, above = set[str](), set[str]()
+        for result in self.results or ():
+            (own if result.escalated is None else above).update(result.models)
+            own.update(result.escalated.first.models if result.escalated else ())
+        return sorted(_others(own, self.model) | (_others(above, self.escalation.model) if self.escalation else set()))
 
     def latency_ms(self, share: float) -> int | None:
         return percentile([result.latency_ms for result in self.results or () if result.latency_ms is not None], share)
@@ -148,6 +152,13 @@ class RunReport:
     tasks: tuple[TaskReport, ...]
     warnings: tuple[str, ...]
     gate: RegistryGate | None = None
+
+
+def _others(answered: set[str], model: str) -> set[str]:
+    """Those that are not the `model` asked for; an alias is answered by its dated model."""
+    others = answered - {model}
+    dated = {other for other in others if re.fullmatch(re.escape(model) + r"-\d{8}", other)}
+    return others if len(dated) > 1 else others - dated
 
 
 def count_outcomes(outcomes: Iterable[Outcome]) -> Counts:

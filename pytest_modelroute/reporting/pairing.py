@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Sequence
 
-from ..evaluation.costs import usd_per_1000_calls
+from ..evaluation.costs import usd_per_1000
 from ..evaluation.evaluate import CaseResult, Outcome, case_outcomes
 from ..judgement.clusters import Samples
 from ..judgement.gate import Counts
@@ -57,8 +57,6 @@ def paired_report(
         wrong=sum(old is wrong for _, old in pairs.values()),
         broke=tuple(case for case, pair in pairs.items() if pair == (wrong, right)),
         fixed=tuple(case for case, pair in pairs.items() if pair == (right, wrong)),
-        usd_per_1000_calls=usd_per_1000_calls(
-            [result.usage for result in answered if result.case in pairs], tier.price
-        ),
+        usd_per_1000_calls=usd_per_1000([result.usd for result in answered if result.case in pairs]),
         unanswered=unanswered,
     )

@@ -93,6 +93,8 @@ def _row(task: TaskReport) -> tuple[str, ...]:
     if answered and judged is not None and judged.error_rate is not None and judged.bounds is not None:
         rate, bounds = percent(judged.error_rate, limit), interval(judged.bounds, limit)
     tier = f"{task.change.old} -> {task.change.new}" if task.change else task.tier
+    if task.escalation is not None:
+        tier += f", then {task.escalation.to}"
     cost = usd(task.usd_per_1000_calls)
     if paired is not None and task.change is not None:
         cost = f"{usd(paired.usd_per_1000_calls)} -> {cost}"
@@ -146,6 +148,8 @@ def _details(task: TaskReport, width: int) -> Iterator[Line]:
     if not _noteworthy(task):
         if task.paired is not None and task.paired.self_graded and task.change is None:
             yield Line(f"{task.task}: {_self_graded(task.paired)}", Tone.DOUBTFUL)
+        if task.escalation is not None:
+            yield Line(printable(f"{task.task}: {task.escalation.told}"))
         if task.grader is not None and task.results:
             tone = Tone.DOUBTFUL if task.grader.shortcoming else Tone.PLAIN
             yield Line(printable(f"{task.task}: {task.grader.told}"), tone)
@@ -159,6 +163,8 @@ def _details(task: TaskReport, width: int) -> Iterator[Line]:
     yield Line(head, _tone(task), bold=True)
     for reason in task.reasons:
         yield Line(f"  {printable(reason)}")
+    if task.escalation is not None:
+        yield Line(printable(f"  {task.escalation.told}"))
     if task.paired is not None and task.change is not None:
         yield from _comparison(task.paired, width)
     if task.most_recordings > 1:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection
 
 from ..errors import InputError
 from ..evaluation.asking import Play
-from ..evaluation.evaluate import Evaluation, Outcome
+from ..evaluation.evaluate import Outcome, evaluation_of
 from ..evaluation.project import Baseline, Project
 from ..evaluation.weakening import former_material
 from ..judgement.gate import Verdict, judge, worst_verdict
@@ -120,13 +120,19 @@ class Weakened:
         """Head's answers to the base's cases, by the base's expectations, schema and scorer."""
         assert self._baseline is not None
         tier = self._project.registry.tier(report.tier)
-        command = self._command(report.task, tier)
         rescored = any(change.kind is ChangeKind.SCORER_CHANGED for change in changes)
         try:
             material = former_material(
                 self._baseline, self._project.materials[report.task], self._project.recordings, rescored
             )
-            evaluation = Evaluation(material, tier, self._project.recordings, command, self._play)
+            evaluation = evaluation_of(
+                material,
+                self._project.registry,
+                tier,
+                self._project.recordings,
+                lambda asked: self._command(report.task, asked),
+                self._play,
+            )
         except InputError as error:
             return Verdict.ERROR, [f"the base's cases as they were cannot be judged: {error.what}"]
         results = evaluation.results()

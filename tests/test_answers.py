@@ -260,7 +260,7 @@ def test_what_is_no_message_is_an_error_and_never_a_wrong_answer(given_: dict[st
                 "output_tokens": 5,
                 "service_tier": "standard",
             },
-            Usage(321, 5),
+            Usage(321, 5, 20, 300),
         ),
         ({"input_tokens": 10, "cache_read_input_tokens": None, "output_tokens": 0}, Usage(10, 0)),
         ({"input_tokens": 10}, None),

@@ -120,7 +120,16 @@ def test_the_json_report_has_the_contract_s_fields_and_numbers(project: Project)
         "verdict": "pass",
         "reasons": ["6 wrong of 120: 5 % (2.2-9.6 %), at most 8 % allowed"],
         "way_out": None,
-        "price": {"input": 2.0, "output": 8.0, "as_of": "2026-11-21"},
+        "price": {
+            "input": 2.0,
+            "output": 8.0,
+            "as_of": "2026-11-21",
+            "cache_read": None,
+            "cache_write": None,
+            "batch_input": None,
+            "batch_output": None,
+        },
+        "escalation": None,
         "usage": {"input_tokens": 1200, "output_tokens": 600},
         "cost": {"usd": pytest.approx(0.0072), "usd_per_1000_calls": pytest.approx(0.06)},
     }
@@ -138,7 +147,9 @@ def test_the_json_report_has_the_contract_s_fields_and_numbers(project: Project)
         "detail": 'label: expected "other", got "refund"',
         "recordings": 1,
         "models": ["small-1"],
-        "usage": {"input_tokens": 10, "output_tokens": 5},
+        "usage": {"input_tokens": 10, "output_tokens": 5, "cache_read_tokens": 0, "cache_write_tokens": 0},
+        "usd": pytest.approx(0.00006),
+        "escalated": None,
     }
     draft = task(read, "draft_email")
     assert (draft["verdict"], draft["cases"], draft["correct"], draft["error_rate"]) == ("ungated", 0, None, None)

@@ -10,7 +10,9 @@ from .trees import TIERS, load, load_error
 
 TASK = TIERS + "tasks:\n  intent:\n    tier: haiku\n"  # what follows stands in line 9
 NAME = "letters, digits, '_', '.' and '-'"
-KEYS_OF_A_TASK = "tier, kind, traits, golden, prompt, call, hosts, samples, request, output, score, gate"
+KEYS_OF_A_TASK = (
+    "tier, kind, traits, golden, prompt, call, hosts, samples, escalate, shadow, request, output, score, gate"
+)
 KEYS_OF_A_TIER = "name, model, provider, price, base_url, api_key_env, concurrency, request"
 KINDS = "exact, fields, contains, regex, number, set_f1, python, grader"
 
@@ -24,7 +26,7 @@ BROKEN = {
     "an unknown key at the top": (
         TIERS + "task:\n  a: {tier: haiku}\n",
         "6: the registry: unknown key 'task'\n  valid: did you mean 'tasks'? "
-        "one of version, cassettes, tiers, default_tier, defaults, tasks, acknowledged",
+        "one of version, cassettes, tiers, default_tier, defaults, tasks, log, acknowledged",
     ),
     "an unknown key of a task": (
         TASK + "    goldn: x\n",

@@ -81,7 +81,12 @@ def test_a_call_to_another_host_has_no_price_and_is_no_retry(
     assert float(end[1]) >= float(end[2])
     assert "retr" not in done.stdout
     assert "stopped" not in done.stdout
-    assert report(project)["classify"]["results"][0]["usage"] == {"input_tokens": 20, "output_tokens": 10}
+    assert report(project)["classify"]["results"][0]["usage"] == {
+        "input_tokens": 20,
+        "output_tokens": 10,
+        "cache_read_tokens": 0,
+        "cache_write_tokens": 0,
+    }
 
 
 @pytest.mark.parametrize(

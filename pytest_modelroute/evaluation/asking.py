@@ -117,7 +117,7 @@ class PromptAsker:
             sample=trial.sample,
         )
         interaction = recordings.find(query)
-        message = recorded_body(interaction)
+        message = recorded_body(interaction, recordings.cassette(self._task.name, tier.model).label)
         if play is not None:
             message = play(interaction, tier, self._requests.arguments(trial.case, tier))
         answer = self._reader.read(message)
@@ -173,7 +173,7 @@ class OwnAsker:
         keys = self.keys(case, tier, trial.sample, cassette)
         interactions = [found for found in map(cassette.find, keys) if found is not None]
         for interaction in interactions:
-            check_digest(interaction)
+            check_digest(interaction, cassette.label)
         if self._playback is None:
             self._playback = Playback(exact=True)
         value = self._playback.run(interactions, lambda: self._value(case, tier), command)

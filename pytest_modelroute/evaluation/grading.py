@@ -117,12 +117,15 @@ class Grader(Scorer):
 
     def score_case(self, case: GoldenCase, output: Any, command: str, play: Play | None) -> Score:
         arguments = self._arguments(case, output)
-        interaction = self._found(case, self._key(case, arguments), command)
+        key = self._key(case, arguments)
+        interaction = self._found(case, key, command)
         try:
-            message = recorded_body(interaction) if play is None else play(interaction, self.tier, arguments)
+            message = recorded_body(interaction, self._holding(key).cassette(self.shelf, self.tier.model).label)
+            if play is not None:
+                message = play(interaction, self.tier, arguments)
             answer = self._reader.read(message)
         except UnobtainedAnswer as error:
-            raise UnobtainedAnswer(error.kind, f"the grade by {self.tier.name}: {error.detail}") from None
+            raise self._ungraded(error, error.kind) from None
         problem = f"{answer.fault.value}: {answer.detail}" if answer.fault is not None else None
         if problem is None and next(iter(answer.output)) != "reasons":
             problem = "the verdict stands before its reasons"
@@ -152,19 +155,23 @@ class Grader(Scorer):
         except ValueError as error:
             raise self._broken(f"case '{case.id}': the request for its grade is not JSON: {error}") from None
 
-    def _found(self, case: GoldenCase, key: str, command: str) -> Interaction:
+    def _holding(self, key: str) -> Recordings:
         held = (each for each in self._grades if key in each.cassette(self.shelf, self.tier.model))
-        recordings = next(held, self._grades[0])
+        return next(held, self._grades[0])
+
+    def _found(self, case: GoldenCase, key: str, command: str) -> Interaction:
         # Of no case: its other grades are those of other answers, or by another rubric, and nothing tells which.
         query = Query(self.shelf, "", self.tier.model, key, None, command, self.tier.endpoint)
         try:
-            return recordings.find(query)
+            return self._holding(key).find(query)
         except UnobtainedAnswer as error:
             if error.kind is ErrorKind.MISSING:
                 raise UnobtainedAnswer(error.kind, f"this answer has no grade by {self.tier.name}: {command}") from None
             # What asking again cannot help is the rubric's fault, and not the answer's.
-            kind = ErrorKind.GRADER if error.lasting else error.kind
-            raise UnobtainedAnswer(kind, f"the grade by {self.tier.name}: {error.detail}") from None
+            raise self._ungraded(error, ErrorKind.GRADER if error.lasting else error.kind) from None
+
+    def _ungraded(self, error: UnobtainedAnswer, kind: ErrorKind) -> UnobtainedAnswer:
+        return UnobtainedAnswer(kind, f"the grade by {self.tier.name}: {error.detail}", cassette=error.cassette)
 
     @staticmethod
     def _broken(detail: str) -> UnobtainedAnswer:

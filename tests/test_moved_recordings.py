@@ -16,7 +16,7 @@ from pytest_modelroute.cassettes.lines import Interaction, cassette_text
 from .graded import Models, graded_project
 from .interactions import read_back
 from .live import Forks, interactions, live_project
-from .messages_server import MessagesServer
+from .messages_server import MessagesServer, Reply
 from .projects import Project, answer, git
 from .test_gate import report, task
 from .test_own_calls import SYNC, respond
@@ -196,3 +196,45 @@ def test_an_own_call_s_recording_answers_no_other_call(
     read = task(report(project, status=1), "classify")
     assert (read["verdict"], read["kinds"]) == ("error", {"unreadable": errors})
     assert "git checkout -- cassettes/classify/large-1.yaml" in read["way_out"]
+
+
+def small(reply: Reply) -> Reply:
+    """The same answer in the name of another tier's model."""
+    return dataclasses.replace(reply, body=reply.body.replace(b'"large-1"', b'"small-1"'))
+
+
+STAND_IN = "small-1 answered, the model of tier small, where large-1 was asked for"
+
+
+@pytest.mark.parametrize("how", ["prompt", "call", "grader"])
+def test_a_model_of_another_tier_that_answers_is_an_error(forks: Forks, tmp_path: Path, how: str) -> None:
+    def stand_in(body: dict[str, Any], number: int) -> Reply:
+        return small(Models()(body, number) if how == "grader" else respond(body, number))
+
+    with MessagesServer(stand_in) as server:
+        if how == "grader":
+            project = graded_project(tmp_path, server, cases=3)
+        else:
+            project = own_project(tmp_path, server) if how == "call" else live_project(tmp_path, server, 3)
+        assert forks.record(project).returncode == 1
+    for mode in ("direct", "vcr"):
+        read = report(project, f"--modelroute-replay={mode}", status=1)
+        found = task(read, "reply" if how == "grader" else "classify")
+        assert (found["verdict"], found["kinds"]) == ("error", {"unreadable": 3})
+        assert f"{STAND_IN}: see what the endpoint serves, and record again" in found["results"][0]["detail"]
+
+
+@pytest.mark.parametrize("model", ["large-1-20260101", "another"])
+def test_a_name_that_no_tier_has_is_no_error(forks: Forks, tmp_path: Path, model: str) -> None:
+    def renamed(body: dict[str, Any], number: int) -> Reply:
+        return answer({**body, "model": model}, number)
+
+    with MessagesServer(renamed) as server:
+        project = live_project(tmp_path, server, 3, only="classify")
+        if model == "large-1-20260101":  # what its alias stands for
+            project.replace("model: nano-1", f"model: {model}")
+        assert forks.record(project).returncode == 0
+    done = project.pytest("--modelroute")
+    assert done.returncode == 0, done.stdout
+    warned = f"large asks for large-1, and {model} answered" in done.stdout
+    assert warned is (model == "another")

@@ -320,7 +320,7 @@ def test_a_call_builds_its_request_once() -> None:
 
     case = cast(GoldenCase, SimpleNamespace(id="case", line=1))
     asker = PromptAsker(
-        cast(Any, SimpleNamespace(name="task")), cast(Any, SimpleNamespace(arguments=arguments)), cast(Any, None), ""
+        cast(Any, SimpleNamespace(name="task")), cast(Any, SimpleNamespace(arguments=arguments)), cast(Any, None), "", ()
     )
     tier = Tier("t", "m", "anthropic", None, None, None, {})
     call = asker.call(case, tier)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import dataclasses
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import PurePosixPath
 from typing import Any
 
@@ -28,6 +28,7 @@ from .asking import Play, Trial
 from .audits import Labels, audit_path, judged_answer, load_labels
 from .evaluate import TaskMaterial
 from .golden import ABSENT, GoldenCase
+from .metering import refuse_stand_in
 from .requests import RequestBuilder, canonical_key
 from .scorer import Score, Scorer
 from .templates import compile_rubric
@@ -49,7 +50,8 @@ POLICY = OutputPolicy(OutputFormat.JSON, AnswerSource.TEXT, Fences.ALLOW, None, 
 class Grader(Scorer):
     """The grader of one task. The same answer to the same case gets one grade, whichever tier gave it.
 
-    Its grades are looked for in `grades`, in turn; `labels` are what people say of the answers that it judged.
+    Its grades are looked for in `grades`, in turn; `labels` are what people say of the answers that it judged, and
+    `tiers` are the registry's.
     """
 
     def __init__(
@@ -60,10 +62,12 @@ class Grader(Scorer):
         reader: AnswerReader,
         grades: tuple[Recordings, ...],
         labels: Labels,
+        tiers: Sequence[Tier],
     ) -> None:
         assert task.score.grader is not None
         self.tier = tier
         self.labels = labels
+        self._tiers = tiers
         self.shelf = grades_of(task.name)
         self._policy = task.score.grader
         self._requests = requests
@@ -123,6 +127,7 @@ class Grader(Scorer):
             message = recorded_body(interaction, self._holding(key).cassette(self.shelf, self.tier.model).label)
             if play is not None:
                 message = play(interaction, self.tier, arguments)
+            refuse_stand_in(message.get("model"), self.tier.model, self._tiers)
             answer = self._reader.read(message)
         except UnobtainedAnswer as error:
             raise self._ungraded(error, error.kind) from None
@@ -193,7 +198,7 @@ def make_grader(
     tier = registry.tier(policy.tier)
     requests.complete(policy.rubric.content, tier, "the rubric")
     labels = load_labels(files, audit_path(registry.folder, task.name))
-    return Grader(task, tier, requests, AnswerReader(POLICY, files), (recordings,), labels)
+    return Grader(task, tier, requests, AnswerReader(POLICY, files), (recordings,), labels, registry.tiers)
 
 
 def _nothing_to_import(reference: str, place: Place) -> Callable[..., Any]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -11,6 +10,7 @@ from functools import cached_property
 from ..evaluation.answers import Usage
 from ..evaluation.costs import cost_in_usd, total_usage, usd_per_1000_calls
 from ..evaluation.evaluate import CaseResult, Outcome, case_outcomes
+from ..evaluation.metering import is_dated
 from ..judgement.gate import Counts, Verdict, fails_build
 from ..judgement.paired import Discordance, tango_interval
 from ..registry.base import Commit
@@ -131,7 +131,7 @@ class TaskReport:
     def other_models(self) -> list[str]:
         """The models that answered and are not the one asked for; an alias is answered by its dated model."""
         answered = {model for result in self.results or () for model in result.models} - {self.model}
-        dated = {model for model in answered if re.fullmatch(re.escape(self.model) + r"-\d{8}", model)}
+        dated = {model for model in answered if is_dated(model, self.model)}
         return sorted(answered if len(dated) > 1 else answered - dated)
 
     def latency_ms(self, share: float) -> int | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path, PurePosixPath
 
-from pytest_modelroute.cassettes.lines import Interaction, answer_digest, cassette_text
+from pytest_modelroute.cassettes.lines import Interaction, cassette_text
 from pytest_modelroute.cassettes.replay import cassette_path
 from pytest_modelroute.evaluation.evaluate import TaskMaterial
 from pytest_modelroute.evaluation.project import load_project
@@ -108,7 +108,7 @@ def _record(folder: Path, material: TaskMaterial, tier: Tier, every: int) -> Non
                 recorded_at="2026-11-21T12:00:00Z",
                 latency_ms=200,
                 recordings=1,
-                digest=answer_digest(body),
+                digest="",
                 method="POST",
                 uri="http://127.0.0.1:9/v1/messages",
                 request_headers={"content-type": ["application/json"]},
@@ -117,7 +117,7 @@ def _record(folder: Path, material: TaskMaterial, tier: Tier, every: int) -> Non
                 reason="OK",
                 response_headers={"content-type": ["application/json"]},
                 response_body=body,
-            )
+            ).sealed()
         )
     cassette = folder / cassette_path(PurePosixPath("cassettes"), "classify", tier.model)
     cassette.parent.mkdir(parents=True, exist_ok=True)

@@ -62,14 +62,16 @@ class ErrorKind(Enum):
 class UnobtainedAnswer(ModelrouteError):
     """The answer to one case could not be obtained or scored: an error, never a wrong answer.
 
-    `lasting` is whether asking the same again cannot help.
+    `lasting` is whether asking the same again cannot help; `cassette` names the file whose recording is spoilt, and
+    which git may have as it was.
     """
 
-    def __init__(self, kind: ErrorKind, detail: str, *, lasting: bool = False):
+    def __init__(self, kind: ErrorKind, detail: str, *, lasting: bool = False, cassette: str = ""):
         super().__init__(detail)
         self.kind = kind
         self.detail = detail
         self.lasting = lasting
+        self.cassette = cassette
 
 
 def one_of(names: Iterable[str]) -> str:

@@ -9,7 +9,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any, BinaryIO
 
 from pytest_modelroute.cassettes.index import Cassette, open_cassette
-from pytest_modelroute.cassettes.lines import Interaction, answer_digest, cassette_text
+from pytest_modelroute.cassettes.lines import Interaction, cassette_text
 
 
 def key(number: int) -> str:
@@ -32,7 +32,7 @@ def interaction(case: str = "case", number: int = 0, body: str | None = None, **
         "recorded_at": "2026-11-21T10:00:00Z",
         "latency_ms": 420,
         "recordings": 1,
-        "digest": answer_digest(body),
+        "digest": "",
         "method": "POST",
         "uri": "https://api.anthropic.com/v1/messages",
         "request_headers": {"anthropic-version": ["2023-06-01"], "content-type": ["application/json"]},
@@ -42,12 +42,13 @@ def interaction(case: str = "case", number: int = 0, body: str | None = None, **
         "response_headers": {"content-type": ["application/json"]},
         "response_body": body,
     }
-    return Interaction(**{**fields, **changes})
+    made = Interaction(**{**fields, **changes})
+    return made if "digest" in changes else made.sealed()
 
 
 def answered(recorded: Interaction, body: str) -> Interaction:
     """The recording with another answer, as if that had been recorded."""
-    return dataclasses.replace(recorded, response_body=body, digest=answer_digest(body))
+    return dataclasses.replace(recorded, response_body=body).sealed()
 
 
 def cassette(content: str | bytes | list[Interaction]) -> Cassette:

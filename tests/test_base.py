@@ -264,6 +264,29 @@ def test_a_try_cannot_hide_a_change_and_the_ini_cannot_switch_the_base_off(repos
     assert "base origin/main" in done.stdout
 
 
+@pytest.mark.parametrize("line", ["modelroute_base = change", "addopts = --modelroute-base=change"])
+def test_the_ini_names_a_base_only_where_nothing_else_does(repository: Project, line: str) -> None:
+    git(repository.folder, "update-ref", "refs/remotes/origin/main", "main")
+    repository.replace("[pytest]", f"[pytest]\n{line}", "pytest.ini")
+    if line.startswith("addopts"):
+        repository.replace("\naddopts = -p no:randomly -p no:shard\n", "\n", "pytest.ini")
+    repository.move("classify", "nano")
+    git(repository.folder, "commit", "-q", "-a", "-m", "down, against itself")
+    event = {"GITHUB_ACTIONS": "true", "GITHUB_EVENT_NAME": "pull_request", "GITHUB_BASE_REF": "main"}
+    gitlab = {"GITLAB_CI": "true", "CI_MERGE_REQUEST_IID": "7", "CI_MERGE_REQUEST_TARGET_BRANCH_NAME": "main"}
+    for environment in (event, gitlab):
+        for more in ((), ("-n", "2")):
+            done = repository.pytest("--modelroute", *more, **environment)
+            assert (done.returncode, "base origin/main (" in done.stdout) == (1, True), done.stdout
+            assert "put `tier: large` back" in done.stdout
+    assert "base change (" in repository.pytest("--modelroute").stdout
+    typed = ("main (", ("--modelroute-base=main",), {}), ("main (", (), {"PYTEST_ADDOPTS": "--modelroute-base main"})
+    for base, arguments, variables in typed:
+        done = repository.pytest("--modelroute", *arguments, **event, **variables)
+        assert f"base {base}" in done.stdout
+    assert "no base" in repository.pytest("--modelroute", "--modelroute-base=", **event).stdout
+
+
 def test_a_swap_and_a_move_onto_the_swapped_tier_is_strict(repository: Project) -> None:
     repository.replace("name: large, model: large-1", "name: large, model: nano-2")
     repository.move("reply", "large")

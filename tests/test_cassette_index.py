@@ -130,21 +130,24 @@ def test_what_can_be_read_is_read_and_damaged_lines_are_named(content: str, dama
     ("line", "problem"),
     [
         (GOOD_LINE[:-200], "Unterminated string starting at: line 1 column 627 (char 626)"),
-        (GOOD_LINE.rstrip("\n") + OTHER_LINE, "Extra data: line 1 column 853 (char 852)"),
+        (GOOD_LINE.rstrip("\n") + OTHER_LINE, "Extra data: line 1 column 849 (char 848)"),
         (GOOD_LINE.replace('"code": 200', '"code": NaN'), "NaN is not JSON"),
         (GOOD_LINE.replace('"code": 200', '"code": ' + "[" * 5000 + "]" * 5000), "nested too deeply"),
         (GOOD_LINE.replace('["good"]', "[7]"), "the header x-modelroute-case is not text"),
         (GOOD_LINE.replace("x-modelroute-case", "x-modelroute-cases"), "'case' is missing"),
+        (GOOD_LINE.replace("x-modelroute-digest", "x-digest"), "'digest' is missing"),
         (f'- {{"x-modelroute-key": ["{GOOD.key}"]}}\n', "'request' is missing"),
     ],
-    ids=range(7),
+    ids=range(8),
 )
 def test_a_line_whose_key_can_be_seen_and_no_more_is_unreadable_and_not_missing(line: str, problem: str) -> None:
     opened = cassette(HEADER + "\n" + line)
     with pytest.raises(UnobtainedAnswer) as caught:
         opened.find(GOOD.key)
     assert caught.value.kind is ErrorKind.UNREADABLE
-    assert caught.value.detail == f"cassettes/classify/small.yaml:4: the recording cannot be read: {problem}"
+    named = "cassettes/classify/small.yaml"
+    told = f"{named}:4: the recording cannot be read: {problem}; restore it from git"
+    assert (caught.value.detail, caught.value.cassette) == (told, named)
     assert opened.interactions() == opened.of_case("good") == []
 
 

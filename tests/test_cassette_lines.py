@@ -20,7 +20,6 @@ from pytest_modelroute.cassettes.lines import (
     HEADER,
     KEY_IN_LINE,
     Interaction,
-    answer_digest,
     cassette_text,
     format_line,
     parse_line,
@@ -276,5 +275,22 @@ def test_any_damage_to_an_interaction_is_a_value_error_or_a_sound_interaction(pa
     ids=range(9),
 )
 def test_a_digest_is_that_of_what_an_answer_says(one: str, other: str, same: bool) -> None:
-    assert (answer_digest(one) == answer_digest(other)) is same
-    assert len(answer_digest(one)) == len("sha256:") + 64
+    digests = [interaction("a", 1, body).digest for body in (one, other)]
+    assert (digests[0] == digests[1]) is same
+    assert [re.fullmatch("v2:[0-9a-f]{64}", digest) is not None for digest in digests] == [True, True]
+
+
+@pytest.mark.parametrize(
+    ("change", "same"),
+    [
+        ({"key": key(2)}, False),
+        ({"method": "PUT"}, False),
+        ({"uri": "https://elsewhere.example.com/v1/messages"}, False),
+        ({"request_body": '{"max_tokens": 16, "model": "large"}'}, False),
+        ({"case": "renamed", "task": "renamed", "recorded_at": "2026-12-01T00:00:00Z", "recordings": 2}, True),
+    ],
+    ids=lambda value: "-".join(value) if isinstance(value, dict) else "",
+)
+def test_a_digest_is_that_of_what_was_asked_of_whom(change: dict[str, Any], same: bool) -> None:
+    recorded = interaction("a", 1)
+    assert (dataclasses.replace(recorded, **change).expected_digest() == recorded.digest) is same

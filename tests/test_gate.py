@@ -566,7 +566,7 @@ def test_an_answer_that_was_edited_after_it_was_recorded_is_an_error(project: Pr
     cassette.write_text(re.sub(r'(\\\\\\"label\\\\\\": \\\\\\")\w+', r"\1refund", text), encoding="utf-8")
     found = task(report(project, f"--modelroute-replay={mode}", status=1), "classify")
     assert (found["verdict"], found["kinds"]["unreadable"]) == ("error", 80)
-    assert "the recorded answer does not match its digest: it was edited" in found["reasons"][1]
+    assert "the recording does not match its digest: it was edited, or is that of another call" in found["reasons"][1]
 
 
 def test_the_endpoint_is_part_of_what_was_recorded(project: Project) -> None:

@@ -179,12 +179,13 @@ def test_a_model_s_name_cannot_leave_the_cassettes_folder(model: str, name: str)
 )
 def test_a_recording_that_holds_no_answer_is_unreadable(status: int, body: str, detail: str) -> None:
     with pytest.raises(UnobtainedAnswer) as caught:
-        recorded_body(interaction("a", 1, body, status=status))
-    assert (caught.value.kind, caught.value.detail) == (ErrorKind.UNREADABLE, detail)
+        recorded_body(interaction("a", 1, body, status=status), "a.yaml")
+    told = f"{detail}; restore a.yaml from git, or record again"
+    assert (caught.value.kind, caught.value.detail, caught.value.cassette) == (ErrorKind.UNREADABLE, told, "a.yaml")
 
 
 def test_an_answer_is_its_body() -> None:
-    assert recorded_body(interaction("a", 1, message("yes"))) == json.loads(message("yes"))
+    assert recorded_body(interaction("a", 1, message("yes")), "a.yaml") == json.loads(message("yes"))
 
 
 @pytest.mark.parametrize(

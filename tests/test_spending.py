@@ -324,9 +324,8 @@ def test_a_call_builds_its_request_once() -> None:
         return {"max_tokens": 1, "messages": []}
 
     case = cast(GoldenCase, SimpleNamespace(id="case", line=1))
-    asker = PromptAsker(
-        cast(Any, SimpleNamespace(name="task")), cast(Any, SimpleNamespace(arguments=arguments)), cast(Any, None), ""
-    )
+    task, requests = SimpleNamespace(name="task"), SimpleNamespace(arguments=arguments)
+    asker = PromptAsker(cast(Any, task), cast(Any, requests), cast(Any, None), "", ())
     tier = Tier("t", "m", "anthropic", None, None, None, {})
     call = asker.call(case, tier)
     assert built == ["case"]

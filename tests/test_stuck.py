@@ -17,11 +17,10 @@ from pytest_modelroute.cassettes.calls import Call, OwnRun
 from pytest_modelroute.cassettes.capture import Attempt, Capture, NotSent
 from pytest_modelroute.cassettes.credentials import CredentialScan
 from pytest_modelroute.cassettes.journal import Journal
-from pytest_modelroute.cassettes.lines import answer_digest
 from pytest_modelroute.cassettes.merging import not_outdated
 
 from . import interactions as recorded
-from .interactions import interaction, key
+from .interactions import answered, interaction, key
 from .live import Forks, interactions, journaled, live_project, report, results, until
 from .messages_server import MessagesServer, Reply
 from .projects import answer, clean_environment
@@ -184,7 +183,7 @@ def test_a_journal_that_others_overtook_changes_nothing(forks: Forks, tmp_path: 
         journal.open()
         newest = interactions(project)[0]
         body = newest.response_body.replace("0.9", "0.1")
-        other = dataclasses.replace(newest, response_body=body, digest=answer_digest(body))
+        other = answered(newest, body)
         journal.append("large-1", [dataclasses.replace(other, recorded_at="2020-01-01T00:00:00Z")])
         journal.close()
         assert forks.record(project).returncode == 0

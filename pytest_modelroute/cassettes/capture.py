@@ -19,7 +19,7 @@ from .. import strict_json
 from .calls import Call
 from .credentials import CredentialScan
 from .faults import Fault, FaultKind
-from .lines import Interaction, answer_digest
+from .lines import Interaction
 from .redaction import ALLOWED_REQUEST_HEADERS, ALLOWED_RESPONSE_HEADERS, allowed
 
 __all__ = ["Attempt", "Capture", "NotSent"]
@@ -66,8 +66,10 @@ class Attempt:
         """What is to be kept, in the order in which the requests left: of parallel ones any may be answered first."""
         found = [interaction for _, interaction in sorted(self.answered, key=lambda each: each[0])]
         if self.call.own is None:
-            return found[-1:]
-        return [dataclasses.replace(each, key=self.call.own.key(turn)) for turn, each in enumerate(found)]
+            found = found[-1:]
+        else:
+            found = [dataclasses.replace(each, key=self.call.own.key(turn)) for turn, each in enumerate(found)]
+        return [each.sealed() for each in found]
 
 
 @dataclass(slots=True)
@@ -207,7 +209,6 @@ class _AloneInstead(BaseException):
 
 def _interaction(exchange: _Exchange, response: Mapping[str, Any], latency_ms: int) -> Interaction:
     call, request = exchange.attempt.call, exchange.request
-    body = _text(response["body"]["string"])
     now = datetime.datetime.now(datetime.UTC)
     return Interaction(
         task=call.task,
@@ -217,7 +218,7 @@ def _interaction(exchange: _Exchange, response: Mapping[str, Any], latency_ms: i
         recorded_at=now.isoformat(timespec="seconds").replace("+00:00", "Z"),
         latency_ms=latency_ms,
         recordings=1,
-        digest=answer_digest(body),
+        digest="",  # until its key is known
         method=request.method,
         uri=request.uri,
         request_headers=allowed(request.headers, ALLOWED_REQUEST_HEADERS),
@@ -225,7 +226,7 @@ def _interaction(exchange: _Exchange, response: Mapping[str, Any], latency_ms: i
         status=response["status"]["code"],
         reason=response["status"]["message"] or "",
         response_headers=allowed(response["headers"], ALLOWED_RESPONSE_HEADERS),
-        response_body=body,
+        response_body=_text(response["body"]["string"]),
     )
 
 

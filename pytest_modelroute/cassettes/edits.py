@@ -8,7 +8,7 @@ from ..errors import Place
 from ..registry.changes import Change, ChangeKind
 from ..registry.fingerprints import fingerprint, named
 from .index import Cassette
-from .lines import Interaction, answer_digest, same_content
+from .lines import Interaction, same_content
 
 __all__ = ["edited_recordings"]
 
@@ -40,14 +40,18 @@ def _is_edited(before: Interaction | None, after: Interaction) -> bool:
     if before is not None:
         if before.recorded_at == after.recorded_at and not _is_same(before, after):
             return True
-        if before.digest == after.digest and _is_same(before, after):
+        if before.digest == after.digest and _is_same(before, after) and _asked(before) == _asked(after):
             return False
-    return answer_digest(after.response_body) != after.digest
+    return after.expected_digest() != after.digest
 
 
 def _is_same(before: Interaction, after: Interaction) -> bool:
     """Whether all is the same that a recorder sets together with the time; what was asked, it may set anew."""
     return same_content(before.response_body, after.response_body) and _story(before) == _story(after)
+
+
+def _asked(interaction: Interaction) -> list[str]:
+    return [interaction.method, interaction.uri, interaction.request_body]
 
 
 def _story(interaction: Interaction) -> list[object]:

@@ -60,8 +60,8 @@ class Cassette:
         try:
             return self._parse(line)
         except ValueError as error:
-            place = Place(self.label, line.number)
-            raise UnobtainedAnswer(ErrorKind.UNREADABLE, f"{place}: the recording cannot be read: {error}") from None
+            detail = f"{Place(self.label, line.number)}: the recording cannot be read: {error}; restore it from git"
+            raise UnobtainedAnswer(ErrorKind.UNREADABLE, detail, cassette=self.label) from None
 
     def line(self, key: str) -> int | None:
         """The line of that key, counted from 1; None where it stands in no line of its own."""

@@ -6,6 +6,7 @@ YAML. Each line is valid YAML only with the separators and escapes used here.
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import json
 import re
@@ -20,9 +21,8 @@ __all__ = [
     "KEY_IN_LINE",
     "LINE_START",
     "Interaction",
-    "answer_digest",
+    "answer_content",
     "cassette_text",
-    "message_digest",
     "parse_line",
     "same_content",
 ]
@@ -70,6 +70,18 @@ class Interaction:
     def order(self) -> tuple[str, int, str]:
         """Where the line stands in its file."""
         return (self.case, self.sample, self.key)
+
+    def expected_digest(self, message: Mapping[str, Any] | None = None) -> str:
+        """The digest that belongs here: of what was asked, of whom, and of what the answer says.
+
+        The answer to another call, whole as it may be, has another one. `message` is the answer, where it is parsed.
+        """
+        says = answer_content(self.response_body) if message is None else _said(message)
+        return _digest([self.key, self.method, self.uri, self.request_body, says])
+
+    def sealed(self) -> Interaction:
+        """The interaction with the digest that belongs to it, as the recorder leaves it."""
+        return dataclasses.replace(self, digest=self.expected_digest())
 
     def to_wire(self) -> dict[str, Any]:
         """The interaction as vcrpy's serializer lays it out."""
@@ -198,21 +210,20 @@ def _content(body: str | bytes | None) -> object:
         return body.encode() if isinstance(body, str) else body or b""
 
 
-def answer_digest(body: str) -> str:
-    """SHA-256 of what an answer says: content, stop reason and model; ids and counters change with each call."""
+def answer_content(body: str) -> object:
+    """What an answer says: content, stop reason and model; ids and counters change with each call."""
     try:
-        return message_digest(strict_json.parse(body))
+        return _said(strict_json.parse(body))
     except (ValueError, AttributeError):
-        return _digest(body)
+        return body
 
 
-def message_digest(message: Mapping[str, Any]) -> str:
-    """The digest of an answer that is parsed already."""
-    return _digest({name: message.get(name) for name in ("content", "stop_reason", "stop_sequence", "model")})
+def _said(message: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: message.get(name) for name in ("content", "stop_reason", "stop_sequence", "model")}
 
 
 _ENCODER = json.JSONEncoder(sort_keys=True, separators=(",", ":"))  # json.dumps would make one a call
 
 
-def _digest(says: object) -> str:
-    return "sha256:" + hashlib.sha256(_ENCODER.encode(says).encode()).hexdigest()
+def _digest(content: object) -> str:
+    return "v2:" + hashlib.sha256(_ENCODER.encode(content).encode()).hexdigest()

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence, Set
 
 from ..errors import InputError
 from .index import Cassette
-from .lines import Interaction, answer_digest, cassette_text, same_content
+from .lines import Interaction, answer_content, cassette_text, same_content
 
 __all__ = ["not_outdated", "rewritten"]
 
@@ -50,7 +50,8 @@ def rewritten(before: Cassette, recorded: Iterable[Interaction], needed: Mapping
 
 def _says_the_same(earlier: Interaction, interaction: Interaction) -> bool:
     # By its body, not its header: an answer that was edited by hand is not the one that was recorded.
-    return earlier.status == interaction.status and answer_digest(earlier.response_body) == interaction.digest
+    contents = [answer_content(each.response_body) for each in (earlier, interaction)]
+    return earlier.status == interaction.status and contents[0] == contents[1]
 
 
 def _asked_anew(earlier: Interaction, interaction: Interaction) -> Interaction:
@@ -58,12 +59,12 @@ def _asked_anew(earlier: Interaction, interaction: Interaction) -> Interaction:
     body = interaction.request_body
     if same_content(earlier.request_body, body):
         body = earlier.request_body
-    return dataclasses.replace(
+    asked = dataclasses.replace(
         earlier,
         task=interaction.task,
         case=interaction.case,
         method=interaction.method,
         uri=interaction.uri,
         request_body=body,
-        digest=interaction.digest,
     )
+    return asked.sealed()

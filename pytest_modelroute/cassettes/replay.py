@@ -15,7 +15,7 @@ from ..errors import ErrorKind, InputError, UnobtainedAnswer
 from ..registry.files import Files
 from .differences import differences
 from .index import Cassette, open_cassette
-from .lines import Interaction, answer_digest, message_digest
+from .lines import Interaction
 
 __all__ = [
     "Query",
@@ -143,7 +143,7 @@ class Recordings:
             raise UnobtainedAnswer(ErrorKind.STALE, f"{self._other_request(query, others)}: {query.command}")
         if cassette.damaged:
             detail = f"not recorded, or in a damaged line ({cassette.label}: {_damage(cassette)}): {query.command}"
-            raise UnobtainedAnswer(ErrorKind.UNREADABLE, detail)
+            raise UnobtainedAnswer(ErrorKind.UNREADABLE, detail, cassette=cassette.label)
         raise UnobtainedAnswer(ErrorKind.MISSING, f"not recorded: {query.command}")
 
     def _other_request(self, query: Query, others: list[Interaction]) -> str:
@@ -159,31 +159,32 @@ def _damage(cassette: Cassette) -> str:
     return f"damaged in line {numbers}" + (f" and {more} more" if more > 0 else "")
 
 
-def recorded_body(interaction: Interaction) -> Mapping[str, Any]:
-    """The message that was answered. Raises UnobtainedAnswer for anything but a 200 with a JSON object as recorded."""
+def recorded_body(interaction: Interaction, label: str) -> Mapping[str, Any]:
+    """The message that was answered, as the cassette `label` holds it.
+
+    Raises UnobtainedAnswer for anything but a 200 with a JSON object as recorded.
+    """
     if interaction.status != 200:
-        raise UnobtainedAnswer(
-            ErrorKind.UNREADABLE, f"the recording holds a status of {interaction.status}, not an answer"
-        )
+        raise _spoilt(f"the recording holds a status of {interaction.status}, not an answer", label)
     try:
         body = strict_json.parse(interaction.response_body)
     except ValueError as error:
-        raise UnobtainedAnswer(ErrorKind.UNREADABLE, f"the recorded answer is not JSON: {error}") from None
+        raise _spoilt(f"the recorded answer is not JSON: {error}", label) from None
     if not isinstance(body, dict):
-        raise UnobtainedAnswer(ErrorKind.UNREADABLE, "the recorded answer is not a JSON object")
-    if message_digest(body) != interaction.digest:
-        raise _edited()
+        raise _spoilt("the recorded answer is not a JSON object", label)
+    check_digest(interaction, label, body)
     return body
 
 
-def check_digest(interaction: Interaction) -> None:
-    """Raise UnobtainedAnswer where the answer, of whatever form, is not the one that was recorded."""
-    if answer_digest(interaction.response_body) != interaction.digest:
-        raise _edited()
+def check_digest(interaction: Interaction, label: str, message: Mapping[str, Any] | None = None) -> None:
+    """Raise UnobtainedAnswer where the answer, of whatever form, is not the one that was recorded for this call.
+
+    `message` is the answer, where it is parsed already.
+    """
+    if interaction.expected_digest(message) != interaction.digest:
+        raise _spoilt("the recording does not match its digest: it was edited, or is that of another call", label)
 
 
-def _edited() -> UnobtainedAnswer:
-    what = (
-        "the recorded answer does not match its digest: it was edited; restore the cassette from git, or record again"
-    )
-    return UnobtainedAnswer(ErrorKind.UNREADABLE, what)
+def _spoilt(detail: str, label: str) -> UnobtainedAnswer:
+    what = f"{detail}; restore {label} from git, or record again"
+    return UnobtainedAnswer(ErrorKind.UNREADABLE, what, cassette=label)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import inspect
 import json
-from collections.abc import Awaitable, Callable, Container, Mapping
+from collections.abc import Awaitable, Callable, Container, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -22,7 +22,7 @@ from .answers import Answer, AnswerReader, Usage
 from .costs import total_usage
 from .golden import GoldenCase
 from .importing import parameters_taken
-from .metering import metered
+from .metering import metered, refuse_stand_in
 from .requests import RequestBuilder, canonical_key, wire_body
 
 __all__ = ["Asker", "Obtained", "OwnAsker", "Play", "PromptAsker", "Trial"]
@@ -75,9 +75,12 @@ class Asker(Protocol):
 
 
 class PromptAsker:
-    """Asks by a prompt: one call of messages.create a case."""
+    """Asks by a prompt: one call of messages.create a case. `tiers` are the registry's."""
 
-    def __init__(self, task: Task, requests: RequestBuilder, reader: AnswerReader, golden_label: str) -> None:
+    def __init__(
+        self, task: Task, requests: RequestBuilder, reader: AnswerReader, golden_label: str, tiers: Sequence[Tier]
+    ) -> None:
+        self._tiers = tiers
         self._requests = requests
         self._task = task
         self._reader = reader
@@ -117,23 +120,33 @@ class PromptAsker:
             sample=trial.sample,
         )
         interaction = recordings.find(query)
-        message = recorded_body(interaction)
+        message = recorded_body(interaction, recordings.cassette(self._task.name, tier.model).label)
         if play is not None:
             message = play(interaction, tier, self._requests.arguments(trial.case, tier))
-        answer = self._reader.read(message)
         model = message.get("model")
+        refuse_stand_in(model, tier.model, self._tiers)
+        answer = self._reader.read(message)
         models = (model,) if isinstance(model, str) else ()
         return Obtained(answer, answer.usage, interaction.latency_ms, interaction.recordings, models)
 
 
 class OwnAsker:
-    """Asks through the team's own function, which may make several calls a case with any client it likes."""
+    """Asks through the team's own function, which may make several calls a case with any client it likes.
+
+    `tiers` are the registry's.
+    """
 
     OFFERED = ("input", "model", "base_url")
 
     def __init__(
-        self, task: Task, call: OwnCall, importer: Callable[[str, Place, str], Any], reader: AnswerReader
+        self,
+        task: Task,
+        call: OwnCall,
+        importer: Callable[[str, Place, str], Any],
+        reader: AnswerReader,
+        tiers: Sequence[Tier],
     ) -> None:
+        self._tiers = tiers
         self._task = task
         self._call = call
         self._reader = reader
@@ -172,13 +185,16 @@ class OwnAsker:
         cassette = recordings.cassette(self._task.name, tier.model)
         keys = self.keys(case, tier, trial.sample, cassette)
         interactions = [found for found in map(cassette.find, keys) if found is not None]
-        for interaction in interactions:
-            check_digest(interaction)
+        hosts = self._other_hosts(tier)
+        took = [metered(interaction, hosts) for interaction in interactions]
+        for interaction, each in zip(interactions, took, strict=True):
+            check_digest(interaction, cassette.label)
+            if each.model != tier.model:  # the function may ask other models than the tier's, in their own name
+                refuse_stand_in(each.model, _asked_for(interaction), self._tiers)
         if self._playback is None:
             self._playback = Playback(exact=True)
         value = self._playback.run(interactions, lambda: self._value(case, tier), command)
-        hosts = self._other_hosts(tier)
-        asked = [each for each in (metered(interaction, hosts) for interaction in interactions) if each.priced]
+        asked = [each for each in took if each.priced]
         latencies = [interaction.latency_ms for interaction in interactions]
         known = [latency for latency in latencies if latency is not None]
         return Obtained(
@@ -198,6 +214,15 @@ class OwnAsker:
         offered = {"input": copy.deepcopy(case.input), "model": tier.model, "base_url": tier.endpoint}
         result = self._function(**{name: offered[name] for name in self._taken})
         return _awaited(result) if inspect.isawaitable(result) else result
+
+
+def _asked_for(interaction: Interaction) -> object:
+    """The model that a request names."""
+    try:
+        body = strict_json.parse(interaction.request_body)
+    except ValueError:
+        return None
+    return body.get("model") if isinstance(body, dict) else None
 
 
 def _awaited(result: Awaitable[Any]) -> Any:

@@ -45,7 +45,8 @@ class CaseResult:
     """What became of one sample of a case; `models` are those that answered.
 
     `latency_ms`, `usage` and `usd` are of all its calls, and None where a recording does not tell. `lasting` is of an
-    error that recording again cannot help. `escalated` is of an answer that another tier gave instead.
+    error that recording again cannot help, `cassette` the file that git may have as it was, where an error is one of
+    its recording. `escalated` is of an answer that another tier gave instead.
     """
 
     case: str
@@ -61,6 +62,7 @@ class CaseResult:
     recordings: int
     models: tuple[str, ...]
     lasting: bool = False
+    cassette: str = ""
     usd: float | None = None
     escalated: Escalated | None = None
 
@@ -191,9 +193,9 @@ class Evaluation:
                 kind, detail = (None if score.correct else WrongKind.MISMATCH), score.detail
                 recordings = max(recordings, score.recordings)
         except UnobtainedAnswer as error:
-            return self._error(trial, error.kind, error.detail, lasting=error.lasting)
+            return self._error(trial, error)
         except InputError as error:  # a prompt builder that no longer answers as it did when the keys were made
-            return self._error(trial, ErrorKind.UNREADABLE, error.what)
+            return self._error(trial, UnobtainedAnswer(ErrorKind.UNREADABLE, error.what))
         return CaseResult(
             case=case.id,
             sample=trial.sample,
@@ -211,10 +213,22 @@ class Evaluation:
         )
 
     @staticmethod
-    def _error(trial: Trial, kind: ErrorKind, detail: str, *, lasting: bool = False) -> CaseResult:
-        expected = trial.case.expected
+    def _error(trial: Trial, error: UnobtainedAnswer) -> CaseResult:
         return CaseResult(
-            trial.case.id, trial.sample, Outcome.ERROR, kind, None, expected, None, detail, None, None, 0, (), lasting
+            case=trial.case.id,
+            sample=trial.sample,
+            outcome=Outcome.ERROR,
+            kind=error.kind,
+            output=None,
+            expected=trial.case.expected,
+            confidence=None,
+            detail=error.detail,
+            usage=None,
+            latency_ms=None,
+            recordings=0,
+            models=(),
+            lasting=error.lasting,
+            cassette=error.cassette,
         )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import dataclasses
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import PurePosixPath
 from typing import Any
 
@@ -28,6 +28,7 @@ from .asking import Play, Trial
 from .audits import Labels, audit_path, judged_answer, load_labels
 from .evaluate import TaskMaterial
 from .golden import ABSENT, GoldenCase
+from .metering import refuse_stand_in
 from .requests import RequestBuilder, canonical_key
 from .scorer import Score, Scorer
 from .templates import compile_rubric
@@ -49,7 +50,8 @@ POLICY = OutputPolicy(OutputFormat.JSON, AnswerSource.TEXT, Fences.ALLOW, None, 
 class Grader(Scorer):
     """The grader of one task. The same answer to the same case gets one grade, whichever tier gave it.
 
-    Its grades are looked for in `grades`, in turn; `labels` are what people say of the answers that it judged.
+    Its grades are looked for in `grades`, in turn; `labels` are what people say of the answers that it judged, and
+    `tiers` are the registry's.
     """
 
     def __init__(
@@ -60,10 +62,12 @@ class Grader(Scorer):
         reader: AnswerReader,
         grades: tuple[Recordings, ...],
         labels: Labels,
+        tiers: Sequence[Tier],
     ) -> None:
         assert task.score.grader is not None
         self.tier = tier
         self.labels = labels
+        self._tiers = tiers
         self.shelf = grades_of(task.name)
         self._policy = task.score.grader
         self._requests = requests
@@ -117,12 +121,16 @@ class Grader(Scorer):
 
     def score_case(self, case: GoldenCase, output: Any, command: str, play: Play | None) -> Score:
         arguments = self._arguments(case, output)
-        interaction = self._found(case, self._key(case, arguments), command)
+        key = self._key(case, arguments)
+        interaction = self._found(case, key, command)
         try:
-            message = recorded_body(interaction) if play is None else play(interaction, self.tier, arguments)
+            message = recorded_body(interaction, self._holding(key).cassette(self.shelf, self.tier.model).label)
+            if play is not None:
+                message = play(interaction, self.tier, arguments)
+            refuse_stand_in(message.get("model"), self.tier.model, self._tiers)
             answer = self._reader.read(message)
         except UnobtainedAnswer as error:
-            raise UnobtainedAnswer(error.kind, f"the grade by {self.tier.name}: {error.detail}") from None
+            raise self._ungraded(error, error.kind) from None
         problem = f"{answer.fault.value}: {answer.detail}" if answer.fault is not None else None
         if problem is None and next(iter(answer.output)) != "reasons":
             problem = "the verdict stands before its reasons"
@@ -152,19 +160,23 @@ class Grader(Scorer):
         except ValueError as error:
             raise self._broken(f"case '{case.id}': the request for its grade is not JSON: {error}") from None
 
-    def _found(self, case: GoldenCase, key: str, command: str) -> Interaction:
+    def _holding(self, key: str) -> Recordings:
         held = (each for each in self._grades if key in each.cassette(self.shelf, self.tier.model))
-        recordings = next(held, self._grades[0])
+        return next(held, self._grades[0])
+
+    def _found(self, case: GoldenCase, key: str, command: str) -> Interaction:
         # Of no case: its other grades are those of other answers, or by another rubric, and nothing tells which.
         query = Query(self.shelf, "", self.tier.model, key, None, command, self.tier.endpoint)
         try:
-            return recordings.find(query)
+            return self._holding(key).find(query)
         except UnobtainedAnswer as error:
             if error.kind is ErrorKind.MISSING:
                 raise UnobtainedAnswer(error.kind, f"this answer has no grade by {self.tier.name}: {command}") from None
             # What asking again cannot help is the rubric's fault, and not the answer's.
-            kind = ErrorKind.GRADER if error.lasting else error.kind
-            raise UnobtainedAnswer(kind, f"the grade by {self.tier.name}: {error.detail}") from None
+            raise self._ungraded(error, ErrorKind.GRADER if error.lasting else error.kind) from None
+
+    def _ungraded(self, error: UnobtainedAnswer, kind: ErrorKind) -> UnobtainedAnswer:
+        return UnobtainedAnswer(kind, f"the grade by {self.tier.name}: {error.detail}", cassette=error.cassette)
 
     @staticmethod
     def _broken(detail: str) -> UnobtainedAnswer:
@@ -186,7 +198,7 @@ def make_grader(
     tier = registry.tier(policy.tier)
     requests.complete(policy.rubric.content, tier, "the rubric")
     labels = load_labels(files, audit_path(registry.folder, task.name))
-    return Grader(task, tier, requests, AnswerReader(POLICY, files), (recordings,), labels)
+    return Grader(task, tier, requests, AnswerReader(POLICY, files), (recordings,), labels, registry.tiers)
 
 
 def _nothing_to_import(reference: str, place: Place) -> Callable[..., Any]:

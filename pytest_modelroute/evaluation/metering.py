@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Container
+import re
+from collections.abc import Container, Iterable
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from .. import strict_json
 from ..cassettes.lines import Interaction
+from ..errors import ErrorKind, UnobtainedAnswer
+from ..registry.model import Tier
 from .answers import Usage, usage_of
 
-__all__ = ["Metered", "metered"]
+__all__ = ["Metered", "is_dated", "metered", "refuse_stand_in"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,3 +45,21 @@ def _is_stream(interaction: Interaction) -> bool:
     headers = interaction.response_headers.items()
     types = [text for name, texts in headers if name.lower() == "content-type" for text in texts]
     return any(text.startswith("text/event-stream") for text in types)
+
+
+def is_dated(answered: str, asked: str) -> bool:
+    """Whether the one is the dated model that the other, an alias, stands for."""
+    return re.fullmatch(re.escape(asked) + r"-\d{8}", answered) is not None
+
+
+def refuse_stand_in(answered: object, asked: object, tiers: Iterable[Tier]) -> None:
+    """Raise UnobtainedAnswer where another model than the one asked for answered, and a tier of the registry has it.
+
+    What any other name means only the endpoint knows: that is warned about.
+    """
+    if not isinstance(answered, str) or not isinstance(asked, str) or answered == asked or is_dated(answered, asked):
+        return
+    others = [tier.name for tier in tiers if tier.model == answered]
+    if others:
+        whose = f"{answered} answered, the model of tier {others[0]}, where {asked} was asked for"
+        raise UnobtainedAnswer(ErrorKind.UNREADABLE, f"{whose}: see what the endpoint serves, and record again")

@@ -98,9 +98,9 @@ def _asker(task: Task, registry: Registry, files: Files, import_function: Callab
     assert task.golden is not None
     reader = AnswerReader(task.output, files)
     if isinstance(task.prompt, OwnCall):
-        return OwnAsker(task, task.prompt, import_function, reader)
+        return OwnAsker(task, task.prompt, import_function, reader, registry.tiers)
     requests = RequestBuilder(task, files, registry.folder, import_function)
-    return PromptAsker(task, requests, reader, files.label(task.golden))
+    return PromptAsker(task, requests, reader, files.label(task.golden), registry.tiers)
 
 
 def load_baseline(files: Files, registry: Registry, head: Project, rootdir: Path) -> Baseline:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
@@ -64,14 +65,11 @@ def read_settings(config: pytest.Config) -> Settings:
         return str(config.getini(f"modelroute_{name}") or "") if typed is None else str(typed)
 
     json = value("json")
-    typed_base = config.option.modelroute_base
-    # Only the command line can switch the comparison off: an ini file is part of the change under review.
-    base = (config.getini("modelroute_base") or None) if typed_base is None else typed_base
-    named_by = base_from_ci(os.environ) if base is None else {}
+    base, named_by = _base(config)
     return Settings(
         rootdir=config.rootpath,
         registry=_below_rootdir(config, value("registry"), typed=config.option.modelroute_registry is not None),
-        base=tuple(named_by) if base is None else tuple(filter(None, [base])),
+        base=base,
         base_named_by=named_by,
         record=_record_mode(value("record")),
         record_tiers=tuple(name.strip() for name in value("record_tiers").split(",") if name.strip()),
@@ -85,6 +83,20 @@ def read_settings(config: pytest.Config) -> Settings:
         replay=_mode(ReplayMode, "--modelroute-replay", value("replay")),
         json=config.invocation_params.dir / json if json else None,
     )
+
+
+def _base(config: pytest.Config) -> tuple[tuple[str, ...], Mapping[str, str]]:
+    """The refs to compare with, and the variables that named them: as typed, else the CI's, else the ini file's.
+
+    The ini file, `addopts` in it too, is part of the change under review: it can name a base where nothing else does.
+    """
+    option = "--modelroute-base"
+    written: str | None = config.option.modelroute_base
+    arguments = [*map(str, config.invocation_params.args), *shlex.split(os.environ.get("PYTEST_ADDOPTS", ""))]
+    if written is not None and any(each.partition("=")[0] == option for each in arguments):
+        return tuple(filter(None, [written])), {}
+    named_by = base_from_ci(os.environ)
+    return tuple(named_by) or tuple(filter(None, [written or config.getini("modelroute_base")])), named_by
 
 
 def _below_rootdir(config: pytest.Config, text: str, *, typed: bool) -> PurePosixPath:

@@ -164,12 +164,13 @@ def _result_to_wire(result: CaseResult) -> dict[str, Any]:
 
 def errors_to_wire(errors: Sequence[CaseResult]) -> list[dict[str, Any]]:
     """Results in error as they are sent to another process, with more than the report tells of them."""
-    return [{**_result_to_wire(error), "lasting": error.lasting} for error in errors]
+    return [{**_result_to_wire(error), "lasting": error.lasting, "cassette": error.cassette} for error in errors]
 
 
 def errors_from_wire(wire: Sequence[Mapping[str, Any]]) -> list[CaseResult]:
     """Read what `errors_to_wire` wrote."""
-    return [dataclasses.replace(_result_from_wire(each), lasting=each["lasting"]) for each in wire]
+    more = ("lasting", "cassette")
+    return [dataclasses.replace(_result_from_wire(each), **{name: each[name] for name in more}) for each in wire]
 
 
 def task_from_wire(wire: Mapping[str, Any]) -> TaskReport:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator, Sequence
 
 from ..errors import ErrorKind
@@ -38,7 +39,11 @@ def way_out(material: TaskMaterial, errors: Sequence[CaseResult], unreadable: st
     failing = [error for error in errors if error.lasting or error.kind is ErrorKind.CALL]
     if failing:
         steps.append(f"mend {_asking(material, [error for error in failing if error.lasting])}")
-    if any(error.lasting or error.kind not in (ErrorKind.SCORER, ErrorKind.CALL) for error in errors):
+    spoilt = dict.fromkeys(shlex.quote(error.cassette) for error in errors if error.cassette)
+    if spoilt:
+        names = " ".join(spoilt)
+        steps.append(f"restore {names} from git (git checkout -- {names}), or record again: {command}")
+    elif any(error.lasting or error.kind not in (ErrorKind.SCORER, ErrorKind.CALL) for error in errors):
         steps.append(command)
     return ", then ".join(steps)
 

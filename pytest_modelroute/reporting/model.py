@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -11,6 +10,7 @@ from functools import cached_property
 from ..evaluation.answers import Usage
 from ..evaluation.costs import total_usage, total_usd, usd_per_1000
 from ..evaluation.evaluate import CaseResult, Outcome, case_outcomes
+from ..evaluation.metering import is_dated
 from ..judgement.gate import Counts, Verdict, fails_build
 from ..judgement.paired import Discordance, tango_interval
 from ..registry.base import Commit
@@ -157,7 +157,7 @@ class RunReport:
 def _others(answered: set[str], model: str) -> set[str]:
     """Those that are not the `model` asked for; an alias is answered by its dated model."""
     others = answered - {model}
-    dated = {other for other in others if re.fullmatch(re.escape(model) + r"-\d{8}", other)}
+    dated = {other for other in others if is_dated(other, model)}
     return others if len(dated) > 1 else others - dated
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import dataclasses
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import PurePosixPath
 from typing import Any
 
@@ -33,7 +33,7 @@ from .requests import RequestBuilder, canonical_key
 from .scorer import Score, Scorer
 from .templates import compile_rubric
 
-__all__ = ["Grader", "count_grades", "gradable", "grader_of", "make_grader", "wanted_grades"]
+__all__ = ["Grader", "count_grades", "gradable", "grader_of", "make_grader", "recorded_answers", "wanted_grades"]
 
 VERDICT = SchemaDocument(
     PurePosixPath("the grader's verdict"),
@@ -220,6 +220,18 @@ def gradable(
             continue
         if answer.fault is None:
             yield trial, answer.output
+
+
+def recorded_answers(
+    material: TaskMaterial, tiers: Iterable[Tier], recordings: Recordings, cases: Collection[str]
+) -> frozenset[str]:
+    """The answers of these tiers to some cases, given by their ids, as labels name them."""
+    chosen = [case for case in material.cases if case.id in cases]
+    return frozenset(
+        judged_answer(trial.case, output)
+        for tier in tiers
+        for trial, output in gradable(material, tier, recordings, chosen)
+    )
 
 
 def count_grades(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterator
 from functools import partial
+from pathlib import PurePosixPath
 
 from ..cassettes.edits import edited_recordings
 from ..cassettes.replay import Recordings, cassette_path
@@ -34,7 +35,7 @@ def all_changes(
     that are only tried. Raises InputError for a new entry that names no change.
     """
     found = [
-        *compare(baseline.registry, registry),
+        *compare(baseline.registry, registry, earlier_names=baseline.earlier_names),
         *weakened(baseline.registry, base_files, registry, files),
         *_golden(base_files, baseline, project),
         *_audits(base_files, baseline, registry, project),
@@ -71,10 +72,14 @@ def _audits(base_files: CommitFiles, baseline: Baseline, registry: Registry, pro
         if grader is None or before is None or not before.gated:
             continue
         path = audit_path(registry.folder, name)
-        earlier = audit_path(baseline.registry.folder, name)
+        earlier = _audit_path(baseline, name)
         if path != earlier or base_files.changed(path):
             recorded = partial(recorded_answers, material, registry.tiers, project.recordings)
             yield from audit_changes(name, load_labels(base_files, earlier), grader.labels, path, recorded)
+
+
+def _audit_path(baseline: Baseline, name: str) -> PurePosixPath:
+    return audit_path(baseline.registry.folder, baseline.earlier_names.get(name, name))
 
 
 def former_material(baseline: Baseline, head: TaskMaterial, recordings: Recordings, rescored: bool) -> TaskMaterial:
@@ -111,7 +116,7 @@ def formerly_labelled(baseline: Baseline, head: TaskMaterial) -> TaskMaterial | 
     grader = grader_of(head)
     if grader is None:
         return None
-    before = load_labels(baseline.files, audit_path(baseline.registry.folder, head.task.name)).by_answer
+    before = load_labels(baseline.files, _audit_path(baseline, head.task.name)).by_answer
     both = {**grader.labels.by_answer, **before}
     if {answer: label.correct for answer, label in both.items()} == {
         answer: label.correct for answer, label in grader.labels.by_answer.items()

@@ -12,6 +12,7 @@ from typing import Any
 from ..cassettes.replay import Recordings
 from ..errors import InputError
 from ..registry.asked import OwnCall
+from ..registry.base import CommitFiles
 from ..registry.files import Files
 from ..registry.model import Registry, Task
 from .answers import AnswerReader
@@ -48,7 +49,7 @@ class Baseline:
     files: Files
     registry: Registry
     earlier_names: Mapping[str, str]
-    importer: Importer
+    importer: BaseImporter
     materials: Mapping[str, TaskMaterial]
     recordings: Recordings
     shared: Mapping[str, frozenset[str]]
@@ -105,7 +106,7 @@ def _asker(task: Task, registry: Registry, files: Files, import_function: Callab
     return PromptAsker(task, requests, reader, files.label(task.golden), registry.tiers)
 
 
-def load_baseline(files: Files, registry: Registry, head: Project, rootdir: Path) -> Baseline:
+def load_baseline(files: CommitFiles, registry: Registry, head: Project, rootdir: Path) -> Baseline:
     """Load what the base would have answered: its prompts, requests and recordings, head's expectations and scorer."""
     names = earlier_names(files, registry, head.registry, head.materials)
     registry = under_new_names(registry, names)

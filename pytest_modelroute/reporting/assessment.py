@@ -45,8 +45,10 @@ class Assessment:
         self.registry_gate = self._weakened.registry_gate(self.gates())
 
     def close(self) -> None:
-        """Close the cassettes."""
+        """Close the cassettes, and take back what of the base was put on disk."""
         self.project.recordings.close()
+        if self.comparison.baseline is not None:
+            self.comparison.baseline.importer.close()
 
     def runs_own_code(self, name: str) -> bool:
         """Whether the task is answered or scored by a function of the team's."""

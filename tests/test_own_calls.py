@@ -13,6 +13,7 @@ import pytest
 from .live import Done, Forks, interactions, live_project, report, results
 from .messages_server import MessagesServer, Reply, message
 from .projects import LABELS, Project, answer, git
+from .test_cli_cassettes import cassettes, fine
 
 JSON = "--modelroute-json=report.json"
 CASES = 3
@@ -385,6 +386,9 @@ def test_a_function_calls_the_hosts_that_are_named_and_no_others(
     assert len(interactions(project)) == (2 * CASES if allowed else 0)
     if allowed:
         assert offline(forks, project).returncode == 0
+        (file,) = json.loads(fine(cassettes(project, "list", "--json")))["cassettes"][-1:]
+        usd = CASES * (10 * 4 + 5 * 16) / 1e6
+        assert (file["model"], file["usd"]) == ("large-1", pytest.approx(usd)), "the other host is not priced"
     else:
         found = results(project)["message-001"]
         assert found["kind"] == "call"

@@ -30,7 +30,8 @@ class CaseResult:
     """What became of one sample of a case; `models` are those that answered.
 
     `latency_ms` and `usage` are None where the recording does not tell. `lasting` is of an error that recording again
-    cannot help, `cassette` the file that git may have as it was, where an error is one of its recording.
+    cannot help, `cassette` the file that git may have as it was, where an error is one of its recording. `graded_by` is
+    the model that graded it, where one did.
     """
 
     case: str
@@ -47,6 +48,7 @@ class CaseResult:
     models: tuple[str, ...]
     lasting: bool = False
     cassette: str = ""
+    graded_by: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,11 +138,11 @@ class Evaluation:
         try:
             obtained = self.material.asker.obtain(trial, self.tier, self._recordings, self._command, self._play)
             answer = obtained.answer
-            kind, detail, recordings = answer.fault, answer.detail, obtained.recordings
+            kind, detail, recordings, graded_by = answer.fault, answer.detail, obtained.recordings, ""
             if kind is None:
                 score = self.material.score(answer.output, case, self._command, self._play)
                 kind, detail = (None if score.correct else WrongKind.MISMATCH), score.detail
-                recordings = max(recordings, score.recordings)
+                recordings, graded_by = max(recordings, score.recordings), score.model
         except UnobtainedAnswer as error:
             return self._error(trial, error)
         except InputError as error:  # a prompt builder that no longer answers as it did when the keys were made
@@ -158,6 +160,7 @@ class Evaluation:
             latency_ms=obtained.latency_ms,
             recordings=recordings,
             models=obtained.models,
+            graded_by=graded_by,
         )
 
     @staticmethod

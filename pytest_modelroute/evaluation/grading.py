@@ -127,7 +127,8 @@ class Grader(Scorer):
             message = recorded_body(interaction, self._holding(key).cassette(self.shelf, self.tier.model).label)
             if play is not None:
                 message = play(interaction, self.tier, arguments)
-            refuse_stand_in(message.get("model"), self.tier.model, self._tiers)
+            model = message.get("model")
+            refuse_stand_in(model, self.tier.model, self._tiers)
             answer = self._reader.read(message)
         except UnobtainedAnswer as error:
             raise self._ungraded(error, error.kind) from None
@@ -136,7 +137,8 @@ class Grader(Scorer):
             problem = "the verdict stands before its reasons"
         if problem is not None:
             raise self._broken(f"{self.tier.name} gave no verdict: {problem}")
-        return Score(answer.output["verdict"] == "right", answer.output["reasons"], interaction.recordings)
+        said, by = answer.output, model if isinstance(model, str) else ""
+        return Score(said["verdict"] == "right", said["reasons"], interaction.recordings, by)
 
     def fault(self, case: GoldenCase, output: Any) -> ErrorKind | None:
         """Why the output's recorded grade is none; GRADER where it is recorded whole, and gives no verdict."""

@@ -269,6 +269,6 @@ def _most(interactions: Iterable[Interaction]) -> int | None:
 
 
 def _usages(interactions: Iterable[Interaction], *, own: bool, hosts: Container[str] = ()) -> list[Usage | None]:
-    """The tokens of each interaction; `own` is whether calls that are no messages stand among them, as those to `hosts`."""
+    """The tokens of each interaction; `own` is whether calls that are no messages, as those to `hosts`, stand here."""
     took = [metered(each, hosts) for each in interactions]
     return [each.usage for each in took if each.priced or not own]

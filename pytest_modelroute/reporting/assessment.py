@@ -117,6 +117,11 @@ class Assessment:
                     for task in reports.values()
                     if task.other_models
                 ),
+                *(
+                    f"{task.task}: its grader {by.tier} asks for {by.model}, and {', '.join(by.other_models)} answered"
+                    for task in reports.values()
+                    if (by := task.grader) is not None and by.other_models
+                ),
                 *self.project.recordings.warnings(),
             ),
             gate=self.registry_gate,

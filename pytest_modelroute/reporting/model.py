@@ -10,7 +10,7 @@ from functools import cached_property
 from ..evaluation.answers import Usage
 from ..evaluation.costs import cost_in_usd, total_usage, usd_per_1000_calls
 from ..evaluation.evaluate import CaseResult, Outcome, case_outcomes
-from ..evaluation.metering import is_dated
+from ..evaluation.metering import others_than
 from ..judgement.gate import Counts, Verdict, fails_build
 from ..judgement.paired import Discordance, tango_interval
 from ..registry.base import Commit
@@ -129,10 +129,8 @@ class TaskReport:
 
     @property
     def other_models(self) -> list[str]:
-        """The models that answered and are not the one asked for; an alias is answered by its dated model."""
-        answered = {model for result in self.results or () for model in result.models} - {self.model}
-        dated = {model for model in answered if is_dated(model, self.model)}
-        return sorted(answered if len(dated) > 1 else answered - dated)
+        """The models that answered and are not the one asked for."""
+        return others_than(self.model, {model for result in self.results or () for model in result.models})
 
     def latency_ms(self, share: float) -> int | None:
         return percentile([result.latency_ms for result in self.results or () if result.latency_ms is not None], share)

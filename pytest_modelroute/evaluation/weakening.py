@@ -86,11 +86,13 @@ def former_material(baseline: Baseline, head: TaskMaterial, recordings: Recordin
     """Head's task as it asks today, on the base's cases, read and scored as the base did.
 
     Unless it is `rescored`, head's scorer is the base's: then its module need not be run from git. What a grader of the
-    base says of head's answers is looked for in head's `recordings` too. Raises InputError
-    where the base's schema or scorer cannot be loaded any more.
+    base says of head's answers is looked for in head's `recordings` too. Raises InputError where the base's schema or
+    scorer cannot be loaded any more.
     """
     before = baseline.registry.tasks[head.task.name]
-    reader = AnswerReader(before.output, baseline.files)
+    # Where the confidence stands decides which tier answers, and that is head's to say.
+    output = dataclasses.replace(before.output, confidence=head.task.output.confidence)
+    reader = AnswerReader(output, baseline.files)
     samples = max(head.task.samples, before.samples)
     scorer = head.scorer
     if rescored and before.score.grader is not None:
@@ -100,7 +102,7 @@ def former_material(baseline: Baseline, head: TaskMaterial, recordings: Recordin
         scorer = make_scorer(before.score, baseline.importer)
     assert before.golden is not None
     return TaskMaterial(
-        task=dataclasses.replace(head.task, output=before.output, score=before.score, samples=samples),
+        task=dataclasses.replace(head.task, output=output, score=before.score, samples=samples),
         cases=baseline.cases[before.name],
         asker=head.asker.reading(reader),
         scorer=scorer,

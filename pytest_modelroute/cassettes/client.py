@@ -19,7 +19,9 @@ __all__ = [
     "create_message",
     "endpoint_host",
     "key_variable",
+    "live_async_client",
     "live_client",
+    "messages_of",
     "offline_client",
     "retirement",
     "unknown_argument",
@@ -41,25 +43,14 @@ def key_variable(tier: Tier) -> str | None:
     return next((name for name in names if os.environ.get(name)), names[0])
 
 
-def live_client(tier: Tier, timeout: float) -> anthropic.Anthropic:
-    """A client for recording; it retries nothing by itself. Raises InputError where a key is not set.
+def live_client(tier: Tier, timeout: float, max_retries: int = 0) -> anthropic.Anthropic:
+    """A client for a tier; it retries nothing by itself unless told. Raises InputError where a key is not set.
 
     `timeout` is in seconds, for each attempt.
     """
     import anthropic
 
-    key: str | None = None
-    if tier.api_key_env is not None:
-        key = os.environ.get(tier.api_key_env)
-        if not key:
-            raise InputError(
-                f"tier '{tier.name}' needs a key in {tier.api_key_env}, which is not set",
-                fix=f"export {tier.api_key_env}=...",
-            )
-    elif tier.base_url is not None:
-        key = "none"  # an endpoint on this machine that asks for no key: the provider's is not for it
-    # The SDK adds these to every client; they often carry a credential, and are meant for the provider.
-    foreign = _custom_header_names() if tier.base_url is not None else ()
+    foreign = _foreign_headers(tier)
 
     def before_sending(request: Any) -> None:
         for name in foreign:
@@ -68,12 +59,51 @@ def live_client(tier: Tier, timeout: float) -> anthropic.Anthropic:
     transport = anthropic.DefaultHttpxClient(follow_redirects=False, event_hooks={"request": [before_sending]})
     # An explicit address, or the SDK would follow ANTHROPIC_BASE_URL.
     client = anthropic.Anthropic(
-        api_key=key, base_url=tier.endpoint, max_retries=0, timeout=timeout, http_client=transport
+        api_key=_key(tier), base_url=tier.endpoint, max_retries=max_retries, timeout=timeout, http_client=transport
     )
+    _check_key(client, tier)
+    return client
+
+
+def live_async_client(tier: Tier, timeout: float, max_retries: int = 0) -> anthropic.AsyncAnthropic:
+    """The same for a running event loop, and for this one alone: its connections belong to it."""
+    import anthropic
+
+    foreign = _foreign_headers(tier)
+
+    async def before_sending(request: Any) -> None:
+        for name in foreign:
+            request.headers.pop(name, None)
+
+    transport = anthropic.DefaultAsyncHttpxClient(follow_redirects=False, event_hooks={"request": [before_sending]})
+    client = anthropic.AsyncAnthropic(
+        api_key=_key(tier), base_url=tier.endpoint, max_retries=max_retries, timeout=timeout, http_client=transport
+    )
+    _check_key(client, tier)
+    return client
+
+
+def _key(tier: Tier) -> str | None:
+    """The key that goes to the tier's endpoint; None leaves the provider's own to the SDK."""
+    if tier.api_key_env is None:
+        # An endpoint on this machine asks for no key: the provider's is not for it.
+        return None if tier.base_url is None else "none"
+    key = os.environ.get(tier.api_key_env)
+    if not key:
+        what = f"tier '{tier.name}' needs a key in {tier.api_key_env}, which is not set"
+        raise InputError(what, fix=f"export {tier.api_key_env}=...")
+    return key
+
+
+def _check_key(client: anthropic.Anthropic | anthropic.AsyncAnthropic, tier: Tier) -> None:
     if client.api_key is None and client.auth_token is None and client.credentials is None:
         what = f"tier '{tier.name}' goes to {tier.endpoint}, and no key for it is set"
         raise InputError(what, fix="export ANTHROPIC_API_KEY=...")
-    return client
+
+
+def _foreign_headers(tier: Tier) -> tuple[str, ...]:
+    """Those that the SDK adds to every client; they often carry a credential, and are meant for the provider."""
+    return () if tier.base_url is None else _custom_header_names()
 
 
 def _custom_header_names() -> tuple[str, ...]:
@@ -93,7 +123,7 @@ def create_message(client: anthropic.Anthropic, model: str, arguments: Mapping[s
 
     The body is parsed by the SDK first. Raises what the SDK raises.
     """
-    raw = _messages(client, arguments).with_raw_response.create(model=model, **arguments)
+    raw = messages_of(client, arguments).with_raw_response.create(model=model, **arguments)
     raw.parse()
     text: str = raw.text()
     return text
@@ -108,7 +138,7 @@ def count_tokens(client: anthropic.Anthropic, model: str, arguments: Mapping[str
 
 def unknown_argument(client: anthropic.Anthropic, arguments: Mapping[str, Any]) -> str | None:
     """The first argument that messages.create of this SDK does not take."""
-    known = inspect.signature(_messages(client, arguments).create).parameters
+    known = inspect.signature(messages_of(client, arguments).create).parameters
     return next((name for name in arguments if name not in known), None)
 
 
@@ -119,5 +149,6 @@ def retirement(model: str) -> str | None:
     return DEPRECATED_MODELS.get(model)
 
 
-def _messages(client: anthropic.Anthropic, arguments: Mapping[str, Any]) -> Any:
+def messages_of(client: Any, arguments: Mapping[str, Any]) -> Any:
+    """What has `create`: the beta twin where the arguments ask for betas."""
     return client.beta.messages if "betas" in arguments else client.messages

@@ -42,7 +42,7 @@ class AppendedFile:
         data = line.encode()
         opened = self._own()
         with opened.lock:
-            descriptor = self._descriptor(opened)
+            descriptor = self._current(opened)
             locked = _lock(descriptor, LONGEST_WAIT if opened.patient else 0.0)
             opened.patient = locked
             try:
@@ -64,7 +64,7 @@ class AppendedFile:
         opened = self._by_process.get(os.getpid())
         return self._by_process.setdefault(os.getpid(), _Opened()) if opened is None else opened
 
-    def _descriptor(self, opened: _Opened) -> int:
+    def _current(self, opened: _Opened) -> int:
         if opened.descriptor >= 0:
             try:
                 if os.path.samestat(os.fstat(opened.descriptor), os.stat(self.path)):

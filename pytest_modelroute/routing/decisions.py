@@ -17,6 +17,8 @@ __all__ = ["CallOutcome", "Decision", "Excerpt", "FirstDecision", "decision_line
 
 FORMAT = 1
 
+_ENCODER = json.JSONEncoder(allow_nan=False, separators=(",", ":"))
+
 
 class CallOutcome(Enum):
     """What came of a call: an output that counts, an answer that is wrong by its form, or none."""
@@ -113,7 +115,7 @@ def decision_line(decision: Decision) -> str:
         "output": _excerpt_wire(decision.output),
         "first": None if first is None else _first_wire(first),
     }
-    return json.dumps(wire, allow_nan=False, separators=(",", ":")) + "\n"
+    return _ENCODER.encode(wire) + "\n"
 
 
 def parse_decision(line: bytes) -> Decision:

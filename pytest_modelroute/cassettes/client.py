@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import json
 import os
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
@@ -15,13 +16,15 @@ if TYPE_CHECKING:
     import anthropic
 
 __all__ = [
+    "async_message_text",
     "count_tokens",
     "create_message",
     "endpoint_host",
+    "is_async",
     "key_variable",
     "live_async_client",
     "live_client",
-    "messages_of",
+    "message_text",
     "offline_client",
     "retirement",
     "unknown_argument",
@@ -123,10 +126,40 @@ def create_message(client: anthropic.Anthropic, model: str, arguments: Mapping[s
 
     The body is parsed by the SDK first. Raises what the SDK raises.
     """
-    raw = messages_of(client, arguments).with_raw_response.create(model=model, **arguments)
+    raw = _messages(client, arguments).with_raw_response.create(model=model, **arguments)
     raw.parse()
     text: str = raw.text()
     return text
+
+
+def message_text(client: Any, model: str, arguments: Mapping[str, Any]) -> str:
+    """The answer's body as text, from any client that has messages.create. Raises what the client raises."""
+    messages = _messages(client, arguments)
+    raw = getattr(messages, "with_raw_response", None)
+    if raw is None:
+        return _text(messages.create(model=model, **arguments))
+    text: str = raw.create(model=model, **arguments).text()
+    return text
+
+
+async def async_message_text(client: Any, model: str, arguments: Mapping[str, Any]) -> str:
+    """The same from an async client."""
+    messages = _messages(client, arguments)
+    raw = getattr(messages, "with_raw_response", None)
+    if raw is None:
+        return _text(await messages.create(model=model, **arguments))
+    text: str = await (await raw.create(model=model, **arguments)).text()
+    return text
+
+
+def is_async(client: Any) -> bool:
+    """Whether its calls are awaited."""
+    return inspect.iscoroutinefunction(inspect.unwrap(client.messages.create))
+
+
+def _text(message: Any) -> str:
+    """The body of a message that a client gives without its text: a mapping, or a model of pydantic's."""
+    return json.dumps(message if isinstance(message, Mapping) else message.model_dump(mode="json"))
 
 
 def count_tokens(client: anthropic.Anthropic, model: str, arguments: Mapping[str, Any]) -> int:
@@ -138,7 +171,7 @@ def count_tokens(client: anthropic.Anthropic, model: str, arguments: Mapping[str
 
 def unknown_argument(client: anthropic.Anthropic, arguments: Mapping[str, Any]) -> str | None:
     """The first argument that messages.create of this SDK does not take."""
-    known = inspect.signature(messages_of(client, arguments).create).parameters
+    known = inspect.signature(_messages(client, arguments).create).parameters
     return next((name for name in arguments if name not in known), None)
 
 
@@ -149,6 +182,6 @@ def retirement(model: str) -> str | None:
     return DEPRECATED_MODELS.get(model)
 
 
-def messages_of(client: Any, arguments: Mapping[str, Any]) -> Any:
+def _messages(client: Any, arguments: Mapping[str, Any]) -> Any:
     """What has `create`: the beta twin where the arguments ask for betas."""
     return client.beta.messages if "betas" in arguments else client.messages

@@ -30,11 +30,13 @@ __all__ = [
 __version__ = "0.1.0"
 
 
-def __getattr__(name: str) -> object:
-    # Every pytest run of every user loads this package for its plugin: the router is loaded where it is asked for.
-    if name not in __all__:
-        raise AttributeError(f"module '{__name__}' has no attribute '{name}'")
-    import importlib
+if not TYPE_CHECKING:  # or every misspelt name would be an object
 
-    rooms = {"Router": "router", "Route": "answers", "RoutedAnswer": "answers"}
-    return getattr(importlib.import_module(f".routing.{rooms.get(name, 'errors')}", __name__), name)
+    def __getattr__(name: str) -> object:
+        # Every pytest run of every user loads this package for its plugin: the router is loaded where it is asked for.
+        if name not in __all__:
+            raise AttributeError(f"module '{__name__}' has no attribute '{name}'")
+        import importlib
+
+        rooms = {"Router": "router", "Route": "answers", "RoutedAnswer": "answers"}
+        return getattr(importlib.import_module(f".routing.{rooms.get(name, 'errors')}", __name__), name)

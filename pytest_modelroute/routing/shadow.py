@@ -67,9 +67,10 @@ class Shadows:
         with pool.lock:
             pool.closed = True
         until = time.monotonic() + timeout
-        for thread in pool.threads:
+        for _ in pool.threads:
             with contextlib.suppress(queue.Full):
                 pool.jobs.put(None, timeout=max(until - time.monotonic(), 0.0))
+        for thread in pool.threads:
             thread.join(max(until - time.monotonic(), 0.0))
         with pool.lock:
             while True:

@@ -374,7 +374,7 @@ opened.lock.release()
 log.write(DECISION)
 log.close()
 """
-    assert python(code, str(tmp_path / "log")).communicate(timeout=60)[0] == "0\n"
+    assert python(code, str(tmp_path / "log")).communicate(timeout=600)[0] == "0\n"
     assert read_decisions(tmp_path / "log") == ((DECISION,) * 3, 0)
 
 

@@ -228,7 +228,7 @@ FAILURES: list[tuple[str, Reply, str]] = [
     ("status 401", refused(401, "invalid x-api-key"), "AuthenticationError: 401 authentication_error"),
     ("status 529", overloaded(), "OverloadedError: 529 overloaded_error: Overloaded"),
     ("reset", Reply(b"", reset=True), "APIConnectionError: Connection error."),
-    ("too slow", Reply(labelled().body, delay=5), "APITimeoutError: Request timed out"),
+    ("too slow", Reply(labelled().body, delay=60), "APITimeoutError: Request timed out"),
     ("cut", Reply(labelled().body, cut=True), ""),
     ("no JSON", Reply(b"<html>"), "the endpoint answered 200 with a body that is not JSON"),
     ("no message", Reply(b'{"content": "text"}'), "the endpoint answered 200 with something that is not a message"),
@@ -243,7 +243,7 @@ def test_a_tier_that_gives_no_answer_is_named_with_the_cause(
     with served(tmp_path, lambda body, number: message("no") if dear and number == 1 else reply) as (project, server):
         project.replace("  classify:\n", "  classify:\n    escalate: {to: large}\n")
         with (
-            Router.from_file(project.registry, timeout=0.5, max_retries=0) as router,
+            Router.from_file(project.registry, timeout=3 if reply.delay else 60, max_retries=0) as router,
             pytest.raises(CallFailed) as caught,
         ):
             router.call("classify", GIVEN)

@@ -310,7 +310,7 @@ router.close(120)
             capture_output=True,
             text=True,
             cwd=Path(__file__).parent.parent,
-            timeout=120,
+            timeout=600,
             check=False,
         )
     assert (done.returncode, done.stdout) == (0, "[0, 0]\n"), done.stderr

@@ -1,0 +1,320 @@
+"""The router's clients: one a tier, for all threads; or the team's own; and keys that go where they belong."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+import subprocess
+import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import anthropic
+import pytest
+
+from pytest_modelroute import CallFailed, RoutedAnswer, Router, TierUnavailable
+from pytest_modelroute.errors import InputError
+from pytest_modelroute.routing import clients as clients_module
+
+from .messages_server import Reply, message, overloaded
+from .routed import decisions, labelled, routed_project, served
+
+GIVEN = {"text": "message 4"}
+ESCALATE = ("  classify:\n", "  classify:\n    escalate: {to: large, below: 0.5}\n")
+
+
+def numbered(body: dict[str, Any], number: int) -> Reply:
+    """The number of the message, as confidence: each caller can tell its own answer."""
+    case = int(re.findall(r"\d+", body["messages"][-1]["content"])[-1])
+    return labelled("other" if body["model"] == "large-1" else "refund", case / 1000)
+
+
+def is_right(answer: RoutedAnswer, case: int) -> bool:
+    dear = case / 1000 < 0.5
+    return (
+        answer.output == {"label": "other" if dear else "refund", "confidence": case / 1000}
+        and answer.escalated == dear
+    )
+
+
+def counted(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The tiers that clients are made for from now on."""
+    made: list[str] = []
+    for name in ("live_client", "live_async_client"):
+        make = getattr(clients_module, name)
+
+        def counting(tier: Any, *rest: Any, make: Any = make) -> Any:
+            made.append(tier.name)
+            return make(tier, *rest)
+
+        monkeypatch.setattr(clients_module, name, counting)
+    return made
+
+
+def test_many_threads_share_one_client_a_tier(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    made = counted(monkeypatch)
+    with served(tmp_path, numbered) as (project, server):
+        project.replace(*ESCALATE)
+        cases = list(range(400, 600))
+        barrier = threading.Barrier(16)
+        with Router.from_file(project.registry) as router, ThreadPoolExecutor(16, initializer=barrier.wait) as pool:
+            found = list(pool.map(lambda case: router.call("classify", text=f"message {case}"), cases))
+        assert all(map(is_right, found, cases))
+        assert len(server.requests) == len(cases) + 100
+    assert sorted(made) == ["large", "nano"]
+    logged = decisions(project)
+    assert len({line.call for line in logged}) == len(logged) == len(cases)
+    assert sum(line.escalated_from == "nano" for line in logged) == 100
+
+
+def test_calls_go_on_while_the_registry_is_read_anew(tmp_path: Path) -> None:
+    with served(tmp_path, numbered) as (project, _), Router.from_file(project.registry) as router:
+        with ThreadPoolExecutor(4) as pool:
+            calls = [pool.submit(router.call, "classify", {"text": f"message {case}"}) for case in range(500, 560)]
+            for tier in ("small", "nano", "small"):
+                project.move("classify", tier)
+                router.reload()
+            found = [call.result() for call in calls]
+        assert all(map(is_right, found, range(500, 560)))
+        assert {answer.tier for answer in found} <= {"nano", "small"}
+        assert len(decisions(project)) == 60
+
+
+def test_many_awaited_calls_share_one_client_a_tier_and_loop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    made = counted(monkeypatch)
+    with served(tmp_path, numbered) as (project, _):
+        project.replace(*ESCALATE)
+        router = Router.from_file(project.registry)
+
+        async def many(cases: range) -> list[RoutedAnswer]:
+            try:
+                return await asyncio.gather(*(router.acall("classify", text=f"message {case}") for case in cases))
+            finally:
+                await router._clients.aclose()
+
+        for cases in (range(450, 520), range(480, 530)):
+            assert all(map(is_right, asyncio.run(many(cases)), cases))
+        router.close()
+    assert sorted(made) == ["large", "large", "nano", "nano"]
+    assert len(decisions(project)) == 120
+
+
+def test_an_awaited_call_does_not_block_the_loop(tmp_path: Path) -> None:
+    answered = threading.Event()
+
+    def patient(body: dict[str, Any], number: int) -> Reply:
+        answered.wait(60)
+        return labelled()
+
+    async def both(router: Router) -> str:
+        call = asyncio.create_task(router.acall("classify", GIVEN))
+        while not server.requests:
+            await asyncio.sleep(0.01)
+        answered.set()
+        return str((await call).output["label"])
+
+    async def main() -> str:
+        async with Router.from_file(project.registry) as router:
+            return await both(router)
+
+    with served(tmp_path, patient) as (project, server):
+        assert asyncio.run(main()) == "refund"
+
+
+def lower(headers: dict[str, str]) -> dict[str, str]:
+    """Headers by their names, which have no case."""
+    return {name.lower(): text for name, text in headers.items()}
+
+
+def made_client(url: str, kind: Any = anthropic.Anthropic) -> Any:
+    return kind(api_key="given", base_url=url, max_retries=0)
+
+
+def test_a_given_client_is_used_and_left_open(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    made = counted(monkeypatch)
+    with served(tmp_path / "own", numbered) as (_, own), served(tmp_path, numbered) as (project, server):
+        project.replace(*ESCALATE)
+        client = made_client(own.url)
+        with Router.from_file(project.registry, clients={"nano": client}) as router:
+            assert is_right(router.call("classify", text="message 400"), 400)
+        assert [body["model"] for body in own.requests] == ["nano-1"]
+        assert [body["model"] for body in server.requests] == ["large-1"]
+        with Router.from_file(project.registry, clients=client) as router:
+            assert is_right(router.call("classify", text="message 400"), 400)
+        assert [body["model"] for body in own.requests] == ["nano-1", "nano-1", "large-1"]
+        assert lower(own.headers[0])["authorization"] == "Bearer given"
+        client.close()
+    assert made == ["large"]
+
+
+@pytest.mark.parametrize("kind", [anthropic.Anthropic, anthropic.AsyncAnthropic])
+def test_a_given_client_serves_awaited_calls(tmp_path: Path, kind: Any) -> None:
+    """A blocking one does so from a thread."""
+
+    async def main() -> RoutedAnswer:
+        async with made_client(server.url, kind) if kind is anthropic.AsyncAnthropic else Left() as client:
+            given = client or made_client(server.url, kind)
+            async with Router.from_file(project.registry, clients=given) as router:
+                found = await router.acall("classify", text="message 700")
+            if client is None:
+                given.close()
+            return found
+
+    with served(tmp_path, numbered) as (project, server):
+        assert is_right(asyncio.run(main()), 700)
+        assert lower(server.headers[0])["authorization"] == "Bearer given"
+
+
+class Left:
+    """A context of nothing."""
+
+    async def __aenter__(self) -> None:
+        return None
+
+    async def __aexit__(self, *_: object) -> None:
+        return None
+
+
+def test_a_given_client_that_must_be_awaited_is_refused_where_nobody_awaits(tmp_path: Path) -> None:
+    project = routed_project(tmp_path, "http://127.0.0.1:9")
+    given = {"nano": made_client("http://127.0.0.1:9", anthropic.AsyncAnthropic)}
+    told = r"the client of tier 'nano' is async\n  fix: await router\.acall"
+    with Router.from_file(project.registry, clients=given) as router, pytest.raises(TierUnavailable, match=told):
+        router.call("classify", GIVEN)
+
+
+def test_a_client_for_no_tier_is_told_at_once(tmp_path: Path) -> None:
+    project = routed_project(tmp_path, "http://127.0.0.1:9")
+    with pytest.raises(InputError, match=r"clients: there is no tier 'nanno'\n  valid: did you mean 'nano'\?"):
+        Router.from_file(project.registry, clients={"nanno": object()})
+
+
+BODY = json.loads(labelled().body)
+FAKES: dict[str, Any] = {
+    "a mapping": lambda **arguments: {**BODY, "model": arguments["model"]},
+    "the SDK's model": lambda **arguments: anthropic.types.Message.model_validate(
+        {**BODY, "model": arguments["model"]}
+    ),
+}
+
+
+@pytest.mark.parametrize("name", FAKES)
+@pytest.mark.parametrize("awaited", [False, True])
+def test_any_object_with_messages_create_is_a_client(tmp_path: Path, name: str, awaited: bool) -> None:
+    async def create(**arguments: Any) -> Any:
+        return FAKES[name](**arguments)
+
+    project = routed_project(tmp_path, "http://127.0.0.1:9")
+    client = SimpleNamespace(messages=SimpleNamespace(create=create if awaited else FAKES[name]))
+    with Router.from_file(project.registry, clients=client) as router:
+        found = asyncio.run(router.acall("classify", GIVEN)) if awaited else router.call("classify", GIVEN)
+    assert (found.output, found.message["model"]) == ({"label": "refund", "confidence": 0.9}, "nano-1")
+
+
+def test_what_a_given_client_raises_is_the_cause(tmp_path: Path) -> None:
+    def create(**arguments: Any) -> Any:
+        raise RuntimeError("out of tokens")
+
+    project = routed_project(tmp_path, "http://127.0.0.1:9")
+    client = SimpleNamespace(messages=SimpleNamespace(create=create))
+    with (
+        Router.from_file(project.registry, clients=client) as router,
+        pytest.raises(CallFailed, match="RuntimeError: out of tokens") as caught,
+    ):
+        router.call("classify", GIVEN)
+    assert isinstance(caught.value.__cause__, RuntimeError)
+
+
+@pytest.mark.parametrize("awaited", [False, True])
+def test_a_key_goes_only_where_the_registry_sends_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, awaited: bool
+) -> None:
+    monkeypatch.setenv("ANTHROPIC_API_KEY", "sk-provider")
+    monkeypatch.setenv("ANTHROPIC_CUSTOM_HEADERS", "X-Team: secret")
+    monkeypatch.setenv("ANTHROPIC_BASE_URL", "http://127.0.0.1:9")
+    monkeypatch.setenv("GATEWAY_KEY", "sk-gateway")
+    with served(tmp_path, numbered) as (project, server):
+        project.replace(*ESCALATE)
+        project.replace("model: large-1,", "model: large-1, api_key_env: GATEWAY_KEY,")
+
+        async def main() -> None:
+            async with Router.from_file(project.registry) as router:
+                await router.acall("classify", text="message 400")
+
+        if awaited:
+            asyncio.run(main())
+        else:
+            with Router.from_file(project.registry) as router:
+                router.call("classify", text="message 400")
+        first, second = server.headers
+    assert "sk-" not in str(first)
+    assert "sk-gateway" in str(second)
+    assert "sk-provider" not in str(second)
+    assert "secret" not in str(first) + str(second)
+
+
+@pytest.mark.parametrize(("retries", "calls"), [(2, 3), (0, 1)])
+def test_the_sdk_retries_as_often_as_it_is_told(tmp_path: Path, retries: int, calls: int) -> None:
+    with served(tmp_path, lambda body, number: labelled() if number == 3 else overloaded()) as (project, server):
+        with Router.from_file(project.registry, max_retries=retries) as router:
+            if retries:
+                assert router.call("classify", GIVEN).output["label"] == "refund"
+            else:
+                with pytest.raises(CallFailed):
+                    router.call("classify", GIVEN)
+        assert len(server.requests) == calls
+    assert len(decisions(project)) == 1
+
+
+def test_betas_go_to_the_beta_twin(tmp_path: Path) -> None:
+    with served(tmp_path, lambda body, number: message("Yes.")) as (project, server):
+        project.replace("  reply:\n", "  reply:\n    request: {betas: [files-api-2025-04-14]}\n")
+        with Router.from_file(project.registry) as router:
+            assert router.call("reply", GIVEN).output == "Yes."
+        assert lower(server.headers[0])["anthropic-beta"] == "files-api-2025-04-14"
+
+
+def test_a_forked_process_has_its_own_clients_threads_and_descriptors(tmp_path: Path) -> None:
+    """A service that makes its router, uses it, and forks its workers then."""
+    code = """
+import os, sys, warnings
+warnings.simplefilter("ignore")
+from pytest_modelroute import Router
+router = Router.from_file(sys.argv[1])
+def labels(name):
+    return [router.call("classify", text=f"message {case}").output["confidence"] for case in range(500, 510)]
+expected = [case / 1000 for case in range(500, 510)]
+assert labels("parent") == expected
+router._clients._own.own().lock.acquire()
+children = []
+for _ in range(2):
+    child = os.fork()
+    if child == 0:
+        fine = labels("child") == expected
+        router.close(120)
+        os._exit(0 if fine else 1)
+    children.append(child)
+print([os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) for child in children])
+router._clients._own.own().lock.release()
+assert labels("parent") == expected
+router.close(120)
+"""
+    with served(tmp_path, numbered) as (project, _):
+        project.replace("  classify:\n", "  classify:\n    shadow: {tier: small, rate: 1}\n")
+        done = subprocess.run(
+            [sys.executable, "-c", code, str(project.registry)],
+            capture_output=True,
+            text=True,
+            cwd=Path(__file__).parent.parent,
+            timeout=600,
+            check=False,
+        )
+    assert (done.returncode, done.stdout) == (0, "[0, 0]\n"), done.stderr
+    lines = decisions(project)
+    assert [line.shadow for line in lines].count(False) == 40
+    assert [line.shadow for line in lines].count(True) == 40
+    assert {line.outcome.value for line in lines} == {"answered"}

@@ -77,7 +77,7 @@ def _table(found: SideBySide) -> Iterator[str]:
     for outcome in CallOutcome:
         if outcome is not CallOutcome.ANSWERED and any(each[outcome] for each in outcomes):
             rows.append((f"  {outcome.value}", str(outcomes[0][outcome]), str(outcomes[1][outcome])))
-    errors = [found.calibration(side).error for side in (0, 1)]
+    errors = [each.error for each in found.calibrations]
     if found.counts is not None and any(error is not None for error in errors):
         first, second = (UNKNOWN if error is None else percent(error, 0.0) for error in errors)
         rows.append(("calibration error", first, second))
@@ -156,11 +156,10 @@ def _short(names: Sequence[str], compared: Compared) -> list[str]:
 
 def _confidence(compared: Compared) -> Iterator[str]:
     found = compared.found
-    calibrations = [found.calibration(side) for side in (0, 1)]
-    if not any(each.answers for each in calibrations):
+    if not any(each.answers for each in found.calibrations):
         yield "no answer states a confidence"
         return
-    for tier, each in zip(found.tiers, calibrations, strict=True):
+    for tier, each in zip(found.tiers, found.calibrations, strict=True):
         yield f"confidence of {tier} {separation_told(each.separation, *compared.words)}"
         area = area_told(each.separation, *compared.words)
         if area is not None:

@@ -51,7 +51,7 @@ def _tier_json(found: SideBySide, side: int) -> dict[str, Any]:
         "lower": lower,
         "upper": upper,
         "handled_alone": [each.name for each in found.handled(side)],
-        "confidence": calibration_json(found.calibration(side)),
+        "confidence": calibration_json(found.calibrations[side]),
         "output_tokens": token_spread(found, side),
         "latency_ms": latency_spread(found, side),
         "usd_per_1000_calls": price(found, side),

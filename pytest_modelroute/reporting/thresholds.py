@@ -85,7 +85,7 @@ def _table(escalating: Escalating) -> Iterator[str]:
         alike = list(group)
         point = alike[0].point
         escalated = _share(point.escalated, point.answers)
-        lot = percent(point.random_wrong / point.answers, limit)
+        lot = "" if point.threshold is None else percent(point.random_wrong / point.answers, limit)
         rows.append((_thresholds(alike), escalated, *_wrong(point, limit), lot, usd(alike[0].usd_per_1000_calls)))
     for name, row in ((escalating.cheap, found.cheap), (escalating.dear, found.dear)):
         rows.append((f"{name} alone", "", *_wrong(row.point, limit), "", usd(row.usd_per_1000_calls)))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from ..errors import ErrorKind
@@ -82,16 +83,16 @@ class SideBySide:
     def outcomes(self, side: int) -> Counter[CallOutcome]:
         return Counter(given.outcome for given in self.given(side))
 
-    @property
+    @cached_property
     def obtained(self) -> list[Both]:
         """Those to which both gave an answer, of whatever form."""
         return [each for each in self.both if each.obtained]
 
     @property
     def agreeing(self) -> int:
-        return sum(each.agree for each in self.obtained)
+        return len(self.obtained) - len(self.differing)
 
-    @property
+    @cached_property
     def differing(self) -> list[Both]:
         return [each for each in self.obtained if not each.agree]
 
@@ -111,9 +112,10 @@ class SideBySide:
         rights = Counter(tuple(given.right for given in each.given) for each in self.both)
         return Discordance(broke=rights[False, True], fixed=rights[True, False], cases=len(self.both))
 
-    def calibration(self, side: int) -> Calibration:
-        """A tier's stated confidence against being right; where nobody knows that, against agreeing with the other."""
-        return calibration(list(self._stated(side)))
+    @cached_property
+    def calibrations(self) -> tuple[Calibration, Calibration]:
+        """Each tier's stated confidence against being right; where nobody knows that, against agreeing."""
+        return calibration(list(self._stated(0))), calibration(list(self._stated(1)))
 
     def _stated(self, side: int) -> Iterator[tuple[float, bool]]:
         for each in self.obtained:

@@ -1,4 +1,4 @@
-"""CPU and memory of a pytest run, taken from the operating system when the process has ended."""
+"""CPU and memory of a pytest run or a command, taken from the operating system when the process has ended."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-__all__ = ["measured"]
+__all__ = ["measured", "measured_module"]
 
 MEASURE = (
     "import resource, subprocess, sys, json; p = subprocess.run(sys.argv[1:], stdout=subprocess.DEVNULL); "
@@ -19,8 +19,13 @@ MEASURE = (
 
 def measured(folder: Path, *arguments: str) -> tuple[float, int]:
     """CPU seconds and peak memory (KB) of one pytest run with no plugins but those that `arguments` name."""
+    return measured_module(folder, "pytest", "-q", *arguments)
+
+
+def measured_module(folder: Path, module: str, *arguments: str) -> tuple[float, int]:
+    """The same of `python -m module`."""
     environment = {**os.environ, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
-    command = [sys.executable, "-m", "pytest", "-q", *arguments]
+    command = [sys.executable, "-m", module, *arguments]
     done = subprocess.run(
         [sys.executable, "-c", MEASURE, *command],
         cwd=folder,
@@ -31,5 +36,5 @@ def measured(folder: Path, *arguments: str) -> tuple[float, int]:
     )
     cpu, memory, status = json.loads(done.stdout)
     if status != 0:
-        raise SystemExit(f"pytest exited with {status} in {folder}")
+        raise SystemExit(f"{module} exited with {status} in {folder}")
     return cpu, memory

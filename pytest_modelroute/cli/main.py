@@ -78,6 +78,8 @@ def _parser() -> argparse.ArgumentParser:
     _audit(groups)
     _power(groups)
     _selfcheck(groups)
+    _compare(groups)
+    _escalation(groups)
     return parser
 
 
@@ -109,6 +111,33 @@ def _selfcheck(groups: argparse._SubParsersAction[_Parser]) -> None:
     check.add_argument("tasks", metavar="TASK", nargs="*", help="only these tasks")
     check.add_argument("--json", action="store_true", help="print JSON, with every answer that was let pass")
     check.set_defaults(module="selfcheck")
+
+
+def _compare(groups: argparse._SubParsersAction[_Parser]) -> None:
+    compare = _command(groups, "compare", "hold two tiers' answers to the same inputs side by side")
+    compare.add_argument("task", metavar="TASK")
+    what = "these two (default: the assigned one and the next dearer with recordings, else the next cheaper)"
+    compare.add_argument("--tiers", metavar="TIER,TIER", help=what)
+    what = "a decision log with shadows, instead of the recordings"
+    compare.add_argument("--log", metavar="PATH", help=what)
+    what = "print JSON, with every input on which they differ, and null for what is not known"
+    compare.add_argument("--json", action="store_true", help=what)
+    compare.set_defaults(module="compare")
+
+
+def _escalation(groups: argparse._SubParsersAction[_Parser]) -> None:
+    escalation = _command(groups, "escalation", "say which confidence threshold keeps a limit, and what it costs")
+    escalation.add_argument("task", metavar="TASK")
+    what = "the tier that answers first (default: as the task has it, else the assigned one)"
+    escalation.add_argument("--from", metavar="TIER", dest="first", help=what)
+    what = "the tier that answers instead (default: as the task has it, else the next dearer)"
+    escalation.add_argument("--to", metavar="TIER", help=what)
+    what = "the most that may be wrong, instead of the task's max_error: 0.08 is 8 %%"
+    escalation.add_argument("--limit", metavar="SHARE", help=what)
+    what = "choose on one half of the cases, and show what comes of it on the other"
+    escalation.add_argument("--holdout", action="store_true", help=what)
+    escalation.add_argument("--json", action="store_true", help="print JSON, with all digits and the whole grid")
+    escalation.set_defaults(module="escalation")
 
 
 def _cassettes(commands: argparse._SubParsersAction[_Parser]) -> None:

@@ -78,6 +78,7 @@ def _parser() -> argparse.ArgumentParser:
     _audit(groups)
     _power(groups)
     _selfcheck(groups)
+    _cost(groups)
     return parser
 
 
@@ -109,6 +110,19 @@ def _selfcheck(groups: argparse._SubParsersAction[_Parser]) -> None:
     check.add_argument("tasks", metavar="TASK", nargs="*", help="only these tasks")
     check.add_argument("--json", action="store_true", help="print JSON, with every answer that was let pass")
     check.set_defaults(module="selfcheck")
+
+
+def _cost(groups: argparse._SubParsersAction[_Parser]) -> None:
+    cost = _command(groups, "cost", "say what routing costs a month, and what it would on the cheapest and dearest tier")
+    _calls(cost)
+    cost.add_argument("--batch", action="store_true", help="at the prices of what is asked in a batch")
+    cost.add_argument("--json", action="store_true", help="print JSON, with null for what is not known")
+    cost.set_defaults(module="cost")
+
+
+def _calls(command: _Parser) -> None:
+    what = "how many calls a task gets, as N/month or N/day (a month has 30 days); without: 1,000 calls of each task"
+    command.add_argument("--calls", metavar="TASK=N/month", action="extend", nargs="+", default=[], help=what)
 
 
 def _cassettes(commands: argparse._SubParsersAction[_Parser]) -> None:

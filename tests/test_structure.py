@@ -15,7 +15,7 @@ import pytest_modelroute
 from .projects import Project
 
 PACKAGE = Path(pytest_modelroute.__file__).parent
-WINGS = ("reporting", "judgement", "evaluation", "cassettes", "registry")  # top to bottom
+WINGS = ("reporting", "routing", "judgement", "evaluation", "cassettes", "registry")  # top to bottom
 TOPS = ("plugin", "cli")  # above them, side by side
 HEAVY = ("anthropic", "vcr", "httpx2", "jsonschema", "yaml", "jinja2", "rich", "scipy", "referencing")
 MODULES = sorted(PACKAGE.rglob("*.py"))

@@ -1,0 +1,1 @@
+"""The registry in production: calls go where it says, and what was decided is written down."""

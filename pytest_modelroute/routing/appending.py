@@ -1,0 +1,120 @@
+"""A file that many threads and processes append lines to, and that no crash of one of them spoils for the others."""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+
+__all__ = ["AppendedFile"]
+
+LONGEST_WAIT = 0.25  # seconds; a process that was stopped while it held the lock must not stop the others
+PAUSE = 0.0002  # seconds between attempts to get the lock
+
+
+@dataclass
+class _Opened:
+    """One process's own descriptor: a child that shared its parent's would share its lock too.
+
+    `patient` is whether the lock is worth waiting for: not again, once somebody held it too long.
+    """
+
+    descriptor: int = -1
+    patient: bool = True
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+
+class AppendedFile:
+    """Each line is one write. The file is opened at the first one, and again where it was rotated away.
+
+    Safe to use from many threads and processes, and after a fork. Every method may raise OSError.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._by_process: dict[int, _Opened] = {}
+
+    def append(self, line: str) -> None:
+        """Write a line, which brings its end along, whole or not at all."""
+        data = line.encode()
+        opened = self._own()
+        with opened.lock:
+            descriptor = self._descriptor(opened)
+            locked = _lock(descriptor, LONGEST_WAIT if opened.patient else 0.0)
+            opened.patient = locked
+            try:
+                self._write(descriptor, data, may_cut=locked)
+            finally:
+                if locked:
+                    _unlock(descriptor)
+
+    def close(self) -> None:
+        """Close this process's descriptor; a later line opens the file again."""
+        opened = self._own()
+        with opened.lock:
+            if opened.descriptor >= 0:
+                descriptor, opened.descriptor = opened.descriptor, -1
+                os.close(descriptor)
+
+    def _own(self) -> _Opened:
+        # Its lock too is this process's own: after a fork a parent's thread may hold the parent's for ever.
+        opened = self._by_process.get(os.getpid())
+        return self._by_process.setdefault(os.getpid(), _Opened()) if opened is None else opened
+
+    def _descriptor(self, opened: _Opened) -> int:
+        if opened.descriptor >= 0:
+            try:
+                if os.path.samestat(os.fstat(opened.descriptor), os.stat(self.path)):
+                    return opened.descriptor
+            except FileNotFoundError:
+                pass
+            descriptor, opened.descriptor = opened.descriptor, -1
+            os.close(descriptor)
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        opened.descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o644)
+        return opened.descriptor
+
+    @staticmethod
+    def _write(descriptor: int, data: bytes, *, may_cut: bool) -> None:
+        size = os.fstat(descriptor).st_size
+        if size and os.pread(descriptor, 1, size - 1) != b"\n":
+            # The last writer was killed, or is at it without the lock: then this makes an empty line, no torn one.
+            data = b"\n" + data
+        written = os.write(descriptor, data)
+        if written < len(data):
+            if may_cut and os.fstat(descriptor).st_size == size + written:
+                os.ftruncate(descriptor, size)
+            raise OSError(f"only {written} of {len(data)} bytes could be written")
+
+
+if sys.platform == "win32":
+
+    def _lock(_descriptor: int, _wait: float) -> bool:
+        return False
+
+    def _unlock(_descriptor: int) -> None:
+        """Nothing to do."""
+
+else:
+    import fcntl
+
+    def _lock(descriptor: int, wait: float) -> bool:
+        """Whether the lock could be had. Without it a line is still one write to the end of the file."""
+        until = time.monotonic() + wait
+        while True:
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                if time.monotonic() > until:
+                    return False
+                time.sleep(PAUSE)
+            except OSError:  # a file system without locks
+                return False
+            else:
+                return True
+
+    def _unlock(descriptor: int) -> None:
+        fcntl.flock(descriptor, fcntl.LOCK_UN)

@@ -113,9 +113,7 @@ def _selfcheck(groups: argparse._SubParsersAction[_Parser]) -> None:
 
 
 def _cost(groups: argparse._SubParsersAction[_Parser]) -> None:
-    cost = _command(
-        groups, "cost", "say what routing costs a month, and what it would on the cheapest and dearest tier"
-    )
+    cost = _command(groups, "cost", "say what routing costs a month, and what it would cost on one tier alone")
     _calls(cost)
     cost.add_argument("--batch", action="store_true", help="at the prices of what is asked in a batch")
     cost.add_argument("--json", action="store_true", help="print JSON, with null for what is not known")

@@ -1,4 +1,4 @@
-"""CPU and memory of a pytest run, taken from the operating system when the process has ended."""
+"""CPU and memory of a run, taken from the operating system when the process has ended."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-__all__ = ["measured"]
+__all__ = ["measured", "measured_command"]
 
 MEASURE = (
     "import resource, subprocess, sys, json; p = subprocess.run(sys.argv[1:], stdout=subprocess.DEVNULL); "
@@ -19,8 +19,12 @@ MEASURE = (
 
 def measured(folder: Path, *arguments: str) -> tuple[float, int]:
     """CPU seconds and peak memory (KB) of one pytest run with no plugins but those that `arguments` name."""
+    return measured_command(folder, sys.executable, "-m", "pytest", "-q", *arguments)
+
+
+def measured_command(folder: Path, *command: str) -> tuple[float, int]:
+    """CPU seconds and peak memory (KB) of one command."""
     environment = {**os.environ, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
-    command = [sys.executable, "-m", "pytest", "-q", *arguments]
     done = subprocess.run(
         [sys.executable, "-c", MEASURE, *command],
         cwd=folder,
@@ -31,5 +35,5 @@ def measured(folder: Path, *arguments: str) -> tuple[float, int]:
     )
     cpu, memory, status = json.loads(done.stdout)
     if status != 0:
-        raise SystemExit(f"pytest exited with {status} in {folder}")
+        raise SystemExit(f"{command} exited with {status} in {folder}")
     return cpu, memory

@@ -5,21 +5,43 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from decimal import Decimal
+from pathlib import PurePosixPath
 from typing import Any
 
 import yaml
 
 from ..errors import InputError, Place
 from .document import parse_yaml
+from .model import Task
+from .patches import unified_diff
 
-__all__ = ["reassigned_text"]
+__all__ = ["RegistryText", "reassigned_text"]
 
 BREAK = re.compile(r"\r\n|[\r\n\x85\u2028\u2029]")  # as YAML 1.1 has it
 PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]*")
 
 Splice = tuple[int, int, str]  # characters from, to, and what stands there instead
 Entry = tuple[yaml.Node, yaml.Node]
+
+
+@dataclass(frozen=True)
+class RegistryText:
+    """A registry's file as it stands: `label` names it in messages, `path` is from the root of its repository."""
+
+    text: str
+    label: str
+    path: PurePosixPath
+
+    def assigned(self, task: Task) -> str:
+        """The text that has the task on its tier and with its escalation. Raises InputError where it is not safe."""
+        escalate = None if task.escalation is None else task.escalation.stated
+        return reassigned_text(self.text, self.label, task.name, task.tier, escalate)
+
+    def patch(self, task: Task) -> str:
+        """That change as a diff. Raises InputError where it cannot be made safely."""
+        return unified_diff(self.path, self.text, self.assigned(task))
 
 
 def reassigned_text(text: str, label: str, task: str, tier: str, escalate: Mapping[str, Any] | None) -> str:

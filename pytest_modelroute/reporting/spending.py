@@ -89,7 +89,7 @@ def _escalating(spending: Spending) -> Iterator[str]:
     for costs in spending.tasks:
         cost = costs.by_routing[Routing.ESCALATED]
         if costs.task.escalation is not None and cost.usd is not None:
-            told = f"{percent(cost.escalated)} of {counted(cost.answers, 'answer')} escalated, and both calls are paid"
+            told = f"{percent(cost.escalated, 1.0)} of {counted(cost.answers, 'answer')} escalated, and both calls are paid"
             yield f"{costs.task.name}: {told}"
 
 

@@ -226,8 +226,8 @@ def test_a_confidence_is_told_also_where_the_schema_is_not_met() -> None:
     assert (found.confidence, found.fault) == (0.5, WrongKind.SCHEMA)
 
 
-NO_MESSAGE = "the recorded answer is not a message: it has no content blocks"
-NO_REASON = "the recorded answer has no stop_reason"
+NO_MESSAGE = "the answer is not a message: it has no content blocks"
+NO_REASON = "the answer has no stop_reason"
 UNREADABLE = [
     ({}, NO_MESSAGE),
     ({"content": None}, NO_MESSAGE),

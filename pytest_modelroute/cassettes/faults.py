@@ -12,7 +12,7 @@ from typing import Any
 
 from .. import strict_json
 
-__all__ = ["Fault", "FaultKind", "fault_of", "malformed"]
+__all__ = ["Fault", "FaultKind", "fault_of", "malformed", "parsed_message"]
 
 LONGEST_WAIT = 300.0  # seconds; an endpoint that asks for more is asked again then
 
@@ -73,14 +73,23 @@ def _detail(error: BaseException) -> str:
 
 
 def malformed(body: str) -> Fault | None:
-    """Why a 200 is no answer: the SDK takes many bodies for a message that are none."""
+    """Why a 200 is no answer, if it is none."""
+    try:
+        parsed_message(body)
+    except ValueError as error:
+        return Fault(FaultKind.TRANSIENT, str(error))
+    return None
+
+
+def parsed_message(body: str) -> dict[str, Any]:
+    """The message that a 200 holds. Raises ValueError: the SDK takes many bodies for a message that are none."""
     try:
         message = strict_json.parse(body)
     except ValueError as error:
-        return Fault(FaultKind.TRANSIENT, f"the endpoint answered 200 with a body that is not JSON: {error}")
+        raise ValueError(f"the endpoint answered 200 with a body that is not JSON: {error}") from None
     if not isinstance(message, dict) or not isinstance(message.get("content"), list):
-        return Fault(FaultKind.TRANSIENT, "the endpoint answered 200 with something that is not a message")
-    return None
+        raise ValueError("the endpoint answered 200 with something that is not a message")
+    return message
 
 
 def _kind_of(status: int) -> FaultKind:

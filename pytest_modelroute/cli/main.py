@@ -79,6 +79,7 @@ def _parser() -> argparse.ArgumentParser:
     _audit(groups)
     _power(groups)
     _selfcheck(groups)
+    _escalation(groups)
     _cost(groups)
     _advise(groups)
     return parser
@@ -112,6 +113,21 @@ def _selfcheck(groups: argparse._SubParsersAction[_Parser]) -> None:
     check.add_argument("tasks", metavar="TASK", nargs="*", help="only these tasks")
     check.add_argument("--json", action="store_true", help="print JSON, with every answer that was let pass")
     check.set_defaults(module="selfcheck")
+
+
+def _escalation(groups: argparse._SubParsersAction[_Parser]) -> None:
+    escalation = _command(groups, "escalation", "say which confidence threshold keeps a limit, and what it costs")
+    escalation.add_argument("task", metavar="TASK")
+    what = "the tier that answers first (default: as the task has it, else the assigned one)"
+    escalation.add_argument("--from", metavar="TIER", dest="first", help=what)
+    what = "the tier that answers instead (default: as the task has it, else the next dearer)"
+    escalation.add_argument("--to", metavar="TIER", help=what)
+    what = "the most that may be wrong, instead of the task's max_error: 0.08 is 8 %%"
+    escalation.add_argument("--limit", metavar="SHARE", help=what)
+    what = "choose on one half of the cases, and show what comes of it on the other"
+    escalation.add_argument("--holdout", action="store_true", help=what)
+    escalation.add_argument("--json", action="store_true", help="print JSON, with all digits and the whole grid")
+    escalation.set_defaults(module="escalation")
 
 
 def _cost(groups: argparse._SubParsersAction[_Parser]) -> None:

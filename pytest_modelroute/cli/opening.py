@@ -16,6 +16,7 @@ from ..evaluation.project import Project, load_project
 from ..registry.files import WorkingTree
 from ..registry.loading import load_registry
 from ..registry.model import Task
+from ..registry.rootdir import rootdir_of
 from ..reporting.commands import Invocation
 
 __all__ = [
@@ -29,7 +30,6 @@ __all__ = [
     "record_command",
 ]
 
-MARKS = ("pytest.ini", "pyproject.toml", "tox.ini", "setup.cfg", ".git")
 DEFAULT_REGISTRY = PurePosixPath("modelroute.yaml")
 
 
@@ -54,7 +54,7 @@ class Opened:
 def open_project(registry: str, rootdir: str | None) -> Opened:
     """Load the registry at a path as the user typed it. Raises InputError for whatever is broken."""
     path = Path(os.path.abspath(registry))
-    root = Path(os.path.abspath(rootdir)) if rootdir is not None else _rootdir(path.parent)
+    root = Path(os.path.abspath(rootdir)) if rootdir is not None else rootdir_of(path.parent)
     if not root.is_dir():
         raise InputError(f"--rootdir: {rootdir} is not a folder")
     if not path.is_relative_to(root):
@@ -73,13 +73,6 @@ def open_project(registry: str, rootdir: str | None) -> Opened:
 def own_code_aside() -> AbstractContextManager[object]:
     """Around what may run the team's own code: what that prints is no part of a command's output."""
     return redirect_stdout(sys.stderr)
-
-
-def _rootdir(folder: Path) -> Path:
-    for candidate in (folder, *folder.parents):
-        if any((candidate / mark).exists() for mark in MARKS):
-            return candidate
-    return folder
 
 
 def check_tasks(opened: Opened, tasks: Sequence[str]) -> None:

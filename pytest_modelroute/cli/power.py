@@ -12,6 +12,7 @@ from ..registry.model import Rule, Task
 from ..reporting.power import Power, power_json, power_lines
 from .main import ExitStatus
 from .opening import Opened, gated_task, known_task, open_project
+from .shares import share_below_one
 
 __all__ = ["run"]
 
@@ -25,7 +26,9 @@ def run(arguments: argparse.Namespace) -> ExitStatus:
 def _run(arguments: argparse.Namespace, opened: Opened) -> ExitStatus:
     task = known_task(opened, arguments.task)
     sizes = _own_cases(opened, task) if arguments.cases is None else _sizes(arguments.cases)
-    threshold = task.gate.max_error if arguments.threshold is None else _threshold(arguments.threshold)
+    threshold = (
+        task.gate.max_error if arguments.threshold is None else share_below_one(arguments.threshold, "--threshold")
+    )
     rules = tuple(Rule) if arguments.rule is None else (Rule(arguments.rule),)
     rates = assumed_rates(threshold)
     policies = [replace(task.gate, max_error=threshold, rule=rule) for rule in rules]
@@ -61,13 +64,3 @@ def _sizes(text: str) -> list[int]:
     if any(len(part) > len(str(MOST_CASES)) or int(part) > MOST_CASES for part in parts):
         raise InputError(f"--cases: '{text}' is more than anybody collects", valid=f"at most {MOST_CASES}")
     return sorted({int(part) for part in parts})
-
-
-def _threshold(text: str) -> float:
-    try:
-        threshold = float(text)
-    except ValueError:
-        threshold = -1.0
-    if not 0 <= threshold < 1:
-        raise InputError(f"--threshold: '{text}' is no share", valid="from 0 to below 1; 8 % is 0.08")
-    return threshold

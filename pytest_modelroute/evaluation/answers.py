@@ -78,14 +78,12 @@ class AnswerReader:
         """Read one message. Raises UnobtainedAnswer where it is not a message at all."""
         content = message.get("content")
         if not isinstance(content, list) or not all(isinstance(block, dict) for block in content):
-            raise UnobtainedAnswer(
-                ErrorKind.UNREADABLE, "the recorded answer is not a message: it has no content blocks"
-            )
+            raise UnobtainedAnswer(ErrorKind.UNREADABLE, "the answer is not a message: it has no content blocks")
         usage = usage_of(message.get("usage"))
         stop_reason = message.get("stop_reason")
         text = "".join(str(block.get("text", "")) for block in content if block.get("type") == "text")
         if not isinstance(stop_reason, str):
-            raise UnobtainedAnswer(ErrorKind.UNREADABLE, "the recorded answer has no stop_reason")
+            raise UnobtainedAnswer(ErrorKind.UNREADABLE, "the answer has no stop_reason")
         if stop_reason == "refusal":
             return Answer(text, None, usage, WrongKind.REFUSAL, "the model refused")
         if stop_reason in UNFINISHED:

@@ -12,7 +12,7 @@ from typing import Any
 
 from .. import strict_json
 from ..errors import InputError, Place, one_of
-from ..registry.asked import PromptBuilder, PromptTemplate
+from ..registry.asked import OwnCall, PromptTemplate
 from ..registry.files import Files
 from ..registry.model import Task, Tier, merged
 from .golden import GoldenCase
@@ -29,7 +29,10 @@ ONLY_IN_BODY = ("temperature", "top_p", "top_k")
 
 
 class RequestBuilder:
-    """Builds the arguments of messages.create for the cases of one task: defaults < tier < task < prompt."""
+    """Builds the arguments of messages.create for one task: defaults < tier < task < prompt.
+
+    A task without a prompt is given the arguments themselves instead of an input.
+    """
 
     def __init__(
         self,
@@ -39,13 +42,16 @@ class RequestBuilder:
         import_function: Callable[[str, Place], Callable[..., Any]],
         compiled: Callable[..., Callable[[Mapping[str, Any]], Any]] = compile_prompt,
     ) -> None:
-        assert isinstance(task.prompt, (PromptTemplate, PromptBuilder))
-        assert task.golden is not None
+        assert not isinstance(task.prompt, OwnCall)
         self._task = task
-        self._golden_label = files.label(task.golden)
-        if isinstance(task.prompt, PromptTemplate):
+        self._golden_label = None if task.golden is None else files.label(task.golden)
+        self._source = "the call" if task.prompt is None else "the prompt"
+        if task.prompt is None:
+            self._place = task.place
+            self._prompt: Callable[[Mapping[str, Any]], Any] = lambda given: given
+        elif isinstance(task.prompt, PromptTemplate):
             self._place = Place(files.label(task.prompt.path))
-            self._prompt: Callable[[Mapping[str, Any]], Any] = compiled(task.prompt, files, folder)
+            self._prompt = compiled(task.prompt, files, folder)
         else:
             self._place = task.place
             build = import_function(task.prompt.reference, task.place)
@@ -59,21 +65,26 @@ class RequestBuilder:
 
     def arguments(self, case: GoldenCase, tier: Tier) -> dict[str, Any]:
         """The arguments, without the model. Raises InputError naming the case and the place in the prompt."""
+        place = None if self._golden_label is None else Place(self._golden_label, case.line)
+        return self.arguments_for(case.input, tier, f"case '{case.id}'", place)
+
+    def arguments_for(self, given: Mapping[str, Any], tier: Tier, told: str, place: Place | None) -> dict[str, Any]:
+        """The arguments for any input; `told` begins what an InputError says, `place` is that of the input."""
         try:
-            prompt = self._prompt(case.input)
+            prompt = self._prompt(given)
         except TemplateFault as error:
-            raise InputError(f"case '{case.id}': {error}", place=Place(self._golden_label, case.line)) from None
+            raise InputError(f"{told}: {error}", place=place) from None
         except KeyboardInterrupt:
             raise
         except BaseException as error:  # a builder may also call sys.exit() or pytest.skip()
-            what = f"case '{case.id}': the prompt builder raised {type(error).__name__}: {error}"
+            what = f"{told}: the prompt builder raised {type(error).__name__}: {error}"
             raise InputError(what, place=self._place) from None
         if not isinstance(prompt, Mapping):
             if inspect.iscoroutine(prompt):
                 prompt.close()
-            what = f"case '{case.id}': the prompt builder returned {type(prompt).__name__}"
+            what = f"{told}: the prompt builder returned {type(prompt).__name__}"
             raise InputError(what, place=self._place, valid="a mapping of arguments of messages.create")
-        return self.complete(prompt, tier, f"case '{case.id}'")
+        return self.complete(prompt, tier, told)
 
     def complete(self, prompt: Mapping[str, Any], tier: Tier, told: str) -> dict[str, Any]:
         """What the prompt says over the registry's arguments, checked; `told` begins what an InputError says."""
@@ -83,19 +94,19 @@ class RequestBuilder:
         self._check(arguments, told)
         if "messages" not in arguments:
             close = difflib.get_close_matches("messages", prompt, n=1)
-            what = f"task '{self._task.name}': the argument 'messages' is missing: the prompt has {one_of(prompt)}"
-            fix = f"rename '{close[0]}' to 'messages'" if close else "set messages in the prompt"
+            what = f"task '{self._task.name}': the argument 'messages' is missing: {self._source} has {one_of(prompt)}"
+            fix = f"rename '{close[0]}' to 'messages'" if close else f"set messages in {self._source}"
             raise InputError(what, place=self._place, fix=fix)
         return arguments
 
     def _check(self, arguments: Mapping[str, Any], told: str) -> None:
         for name in NOT_ACCEPTED:
             if name in arguments:
-                what = f"{told}: the prompt sets '{name}'"
+                what = f"{told}: {self._source} sets '{name}'"
                 raise InputError(what, place=self._place, valid="any other argument of messages.create")
         for name in ONLY_IN_BODY:
             if name in arguments:
-                what = f"{told}: the prompt sets '{name}', which messages.create does not take"
+                what = f"{told}: {self._source} sets '{name}', which messages.create does not take"
                 raise InputError(what, place=self._place, fix=f"set {name} under extra_body")
         body = arguments.get("extra_body", {})
         if not isinstance(body, Mapping):
@@ -103,7 +114,7 @@ class RequestBuilder:
             raise InputError(what, place=self._place, valid="a mapping")
         for name in NOT_IN_BODY:
             if name in body:
-                what = f"{told}: the prompt sets '{name}' under extra_body"
+                what = f"{told}: {self._source} sets '{name}' under extra_body"
                 raise InputError(what, place=self._place, valid="anything else that only the wire knows")
         if "max_tokens" not in arguments:
             what = f"task '{self._task.name}': the argument 'max_tokens' is missing"

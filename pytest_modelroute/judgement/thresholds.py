@@ -38,18 +38,24 @@ class TwoAnswers:
         """The highest threshold at which the cheap answer stands; below 0 where only the absence of one lets it."""
         return -1.0 if self.confidence is None else self.confidence
 
+    def escalates(self, threshold: float | None) -> bool:
+        """Whether the dear answer stands; with no threshold, only the form decides."""
+        return self.by_form or self.stands_from < (-1.0 if threshold is None else threshold)
+
 
 @dataclass(frozen=True, slots=True)
 class Point:
     """What becomes of all answers at one threshold (a share; None: only the form decides).
 
-    `escalated` of them are the dear tier's, and `wrong` are wrong then. `random_wrong` is how many would be on average
-    if as many of good form escalated by lot. `samples` groups them by case, where each case has several.
+    `escalated` of them are the dear tier's, `by_form` of these whatever their confidence, and `wrong` are wrong then.
+    `random_wrong` is how many would be on average if as many of good form escalated by lot. `samples` groups the wrong
+    ones by case, where each case has several.
     """
 
     threshold: float | None
     answers: int
     escalated: int
+    by_form: int
     wrong: int
     random_wrong: float
     samples: Samples | None = None
@@ -68,8 +74,10 @@ class Point:
         return upper_bound(self.wrong, self.answers) if self.samples is None else self.samples.bounds[1]
 
     @property
-    def beats_lot(self) -> bool:
-        """Whether fewer answers are wrong than if as many had escalated by lot."""
+    def beats_lot(self) -> bool | None:
+        """Whether fewer are wrong than if as many escalated by lot; None where all of good form do, or none."""
+        if self.escalated in (self.by_form, self.answers):
+            return None
         return self.wrong < self.random_wrong
 
 
@@ -109,15 +117,14 @@ def _points(cases: Sequence[Sequence[TwoAnswers]], grid: Sequence[float | None])
     formed.sort(key=lambda numbered: numbered[0].stands_from)
     # At first all escalate; as the threshold falls, the answers of highest confidence come to stand.
     wrong = [sum(not answer.dear_right for answer in case) for case in cases]
-    random = _Lot(answers)
+    random, by_form = _Lot(answers), len(answers) - len(formed)
     for threshold in grid:
-        lowest = -1.0 if threshold is None else threshold
-        while formed and formed[-1][0].stands_from >= lowest:
+        while formed and not formed[-1][0].escalates(threshold):
             answer, number = formed.pop()
             wrong[number] += answer.dear_right - answer.first_right
-        escalated = len(answers) - random.formed + len(formed)
         samples = Samples(tuple(wrong), (0,) * len(cases), each) if each > 1 else None
-        yield Point(threshold, len(answers), escalated, sum(wrong), random.wrong(len(formed)), samples)
+        by_lot = random.wrong(len(formed))
+        yield Point(threshold, len(answers), by_form + len(formed), by_form, sum(wrong), by_lot, samples)
 
 
 class _Lot:
@@ -125,15 +132,15 @@ class _Lot:
 
     def __init__(self, answers: Sequence[TwoAnswers]) -> None:
         formed = [answer for answer in answers if not answer.by_form]
-        self.formed = len(formed)
+        self._formed = len(formed)
         self._first_wrong = sum(not answer.first_right for answer in formed)
         self._dear_wrong = sum(not answer.dear_right for answer in formed)
         self._always_wrong = sum(answer.by_form and not answer.dear_right for answer in answers)
 
     def wrong(self, escalated: int) -> float:
         """How many are wrong on average if so many of good form escalate."""
-        if not self.formed:
+        if not self._formed:
             return float(self._always_wrong)
-        standing = self.formed - escalated
+        standing = self._formed - escalated
         mixed = standing * self._first_wrong + escalated * self._dear_wrong
-        return self._always_wrong + mixed / self.formed
+        return self._always_wrong + mixed / self._formed

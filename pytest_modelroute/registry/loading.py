@@ -47,20 +47,22 @@ DEFAULTS: Mapping[str, Mapping[str, Any]] = {
 }
 
 
-def load_registry(files: Files, path: PurePosixPath) -> Registry:
-    """Read and check a registry with the prompts and schemas that it names; golden datasets are not opened.
+def load_registry(files: Files, path: PurePosixPath, *, serving: bool = False) -> Registry:
+    """Read and check a registry with the prompts and schemas that it names; golden datasets are not read.
 
-    Raises InputError for whatever is broken, and FileNotFoundError where there is no registry at `path`.
+    `serving` leaves out what only the gate needs, since production may not have it: then no task has a golden dataset
+    or a grader. Raises InputError for whatever is broken, and FileNotFoundError where there is no registry at `path`.
     """
     document = parse_yaml(files.read(path, LARGEST_DOCUMENT), files.label(path))
     if not isinstance(document.value, dict):
         raise InputError("the registry is not a mapping", place=document.place(), valid="version, tiers, tasks, ...")
     check_shape(document)
-    return _Loader(files, path, document).registry()
+    return _Loader(files, path, document, serving=serving).registry()
 
 
 class _Loader:
-    def __init__(self, files: Files, path: PurePosixPath, document: Document) -> None:
+    def __init__(self, files: Files, path: PurePosixPath, document: Document, *, serving: bool) -> None:
+        self._serving = serving
         self._files = files
         self._path = path
         self._document = document
@@ -78,11 +80,12 @@ class _Loader:
             tiers=tiers,
             default_tier=self._value["default_tier"],
             tasks=tasks,
-            cassettes=self._inside(self._value.get("cassettes", "cassettes"), "cassettes"),
+            cassettes=self._cassettes(self._value.get("cassettes", "cassettes")),
             acknowledged=tuple(self._acknowledged()),
             warnings=(*price_warnings(tiers, self._document), *self._half_gated(tasks)),
             default_tier_place=self._document.place("default_tier"),
             tiers_place=self._document.place("tiers"),
+            default_request=self._value.get("defaults", {}).get("request", {}),
             log=read_log(self._value.get("log"), lambda path: self._inside(path, "log", "path")),
         )
         for name, task in tasks.items():
@@ -91,6 +94,8 @@ class _Loader:
         return registry
 
     def _half_gated(self, tasks: Mapping[str, Task]) -> Iterator[str]:
+        if self._serving:
+            return
         for name, task in tasks.items():
             if task.golden is not None and task.prompt is None:
                 place = self._document.place("tasks", name, "golden")
@@ -112,13 +117,10 @@ class _Loader:
         score = self._inherited(raw, "score")
         gate = self._inherited(raw, "gate")
         kind = TaskKind(raw["kind"]) if "kind" in raw else None
-        golden = self._inside(raw["golden"], *here, "golden") if "golden" in raw else None
-        if golden is not None:
-            self._load(golden, lambda path: self._files.open(path).close(), *here, "golden")
         return Task(
             name=name,
             tier=raw["tier"],
-            golden=golden,
+            golden=self._golden(raw, *here),
             prompt=self._asked(raw, *here),
             samples=raw.get("samples", self._value.get("defaults", {}).get("samples", 1)),
             default_request=self._value.get("defaults", {}).get("request", {}),
@@ -134,6 +136,16 @@ class _Loader:
             shadow=read_shadow(raw, self._document.place(*here, "shadow")),
         )
 
+    def _cassettes(self, text: str) -> PurePosixPath:
+        return PurePosixPath(text) if self._serving else self._inside(text, "cassettes")
+
+    def _golden(self, raw: Mapping[str, Any], *here: str) -> PurePosixPath | None:
+        if "golden" not in raw or self._serving:
+            return None
+        golden = self._inside(raw["golden"], *here, "golden")
+        self._load(golden, lambda path: self._files.open(path).close(), *here, "golden")
+        return golden
+
     def _inherited(self, raw: Mapping[str, Any], part: str) -> dict[str, Any]:
         """The task's mapping over the defaults'; a scorer or output of another kind takes over nothing."""
         own = raw.get(part, {})
@@ -146,7 +158,7 @@ class _Loader:
     def _score(self, raw: Mapping[str, Any], tiers: list[str], task: str) -> ScorePolicy:
         kind, place = ScorerKind(raw["kind"]), self._document.place("tasks", task, "score")
         options = {key: value for key, value in raw.items() if key != "kind"}
-        if kind is not ScorerKind.GRADER:
+        if kind is not ScorerKind.GRADER or self._serving:
             return ScorePolicy(kind, options, place)
         grader = read_grader(options, place)
         own = self._value["tasks"][task].get("score", {})

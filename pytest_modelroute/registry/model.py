@@ -229,7 +229,10 @@ class Acknowledgement:
 
 @dataclass(frozen=True)
 class Registry:
-    """A checked registry; `tiers` stand cheapest first, paths are relative to rootdir."""
+    """A checked registry; `tiers` stand cheapest first, paths are relative to rootdir.
+
+    `default_request` is what the defaults ask of every call, also of those of tasks that are not listed.
+    """
 
     path: PurePosixPath
     label: str
@@ -242,6 +245,7 @@ class Registry:
     default_tier_place: Place
     tiers_place: Place
     log: LogPolicy | None = None
+    default_request: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def folder(self) -> PurePosixPath:

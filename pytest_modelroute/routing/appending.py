@@ -9,6 +9,8 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from .processes import PerProcess
+
 __all__ = ["AppendedFile"]
 
 LONGEST_WAIT = 0.25  # seconds; a process that was stopped while it held the lock must not stop the others
@@ -35,14 +37,14 @@ class AppendedFile:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._by_process: dict[int, _Opened] = {}
+        self._own = PerProcess(_Opened)
 
     def append(self, line: str) -> None:
         """Write a line, which brings its end along, whole or not at all."""
         data = line.encode()
-        opened = self._own()
+        opened = self._own.own()
         with opened.lock:
-            descriptor = self._descriptor(opened)
+            descriptor = self._current(opened)
             locked = _lock(descriptor, LONGEST_WAIT if opened.patient else 0.0)
             opened.patient = locked
             try:
@@ -53,18 +55,13 @@ class AppendedFile:
 
     def close(self) -> None:
         """Close this process's descriptor; a later line opens the file again."""
-        opened = self._own()
+        opened = self._own.own()
         with opened.lock:
             if opened.descriptor >= 0:
                 descriptor, opened.descriptor = opened.descriptor, -1
                 os.close(descriptor)
 
-    def _own(self) -> _Opened:
-        # Its lock too is this process's own: after a fork a parent's thread may hold the parent's for ever.
-        opened = self._by_process.get(os.getpid())
-        return self._by_process.setdefault(os.getpid(), _Opened()) if opened is None else opened
-
-    def _descriptor(self, opened: _Opened) -> int:
+    def _current(self, opened: _Opened) -> int:
         if opened.descriptor >= 0:
             try:
                 if os.path.samestat(os.fstat(opened.descriptor), os.stat(self.path)):

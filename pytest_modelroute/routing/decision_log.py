@@ -31,6 +31,11 @@ class DecisionLog:
         self._file = AppendedFile(path)
         self._lock = threading.Lock()
 
+    @property
+    def settings(self) -> tuple[Path, float, Inputs]:
+        """What it was made with."""
+        return self.path, self.sample, self.inputs
+
     def write(self, decision: Decision) -> None:
         """Append a decision."""
         try:

@@ -17,6 +17,8 @@ __all__ = ["CallOutcome", "Decision", "Excerpt", "FirstDecision", "decision_line
 
 FORMAT = 1
 
+_ENCODER = json.JSONEncoder(allow_nan=False, separators=(",", ":"))
+
 
 class CallOutcome(Enum):
     """What came of a call: an output that counts, an answer that is wrong by its form, or none."""
@@ -60,8 +62,9 @@ class FirstDecision:
 class Decision:
     """One line. `tier`, `model`, `outcome`, `confidence`, `key` and `output` are of the answer that the caller got.
 
-    `usage`, `usd` and `latency_ms` are of all its calls, None where not known. `time` is when the call began, ISO 8601
-    in UTC; `call` is shared by a call's own line and its shadow's; `known` says whether the registry lists the task.
+    `usage`, `usd` and `latency_ms` are of all its calls, None where not known; `key` is None where no request could be
+    built. `time` is when the call began, ISO 8601 in UTC; `call` is shared by a call's own line and its shadow's;
+    `known` says whether the registry lists the task.
     """
 
     time: str
@@ -79,7 +82,7 @@ class Decision:
     usage: Usage | None
     usd: float | None
     latency_ms: int
-    key: str
+    key: str | None
     input: Excerpt
     output: Excerpt | None
     first: FirstDecision | None
@@ -113,7 +116,7 @@ def decision_line(decision: Decision) -> str:
         "output": _excerpt_wire(decision.output),
         "first": None if first is None else _first_wire(first),
     }
-    return json.dumps(wire, allow_nan=False, separators=(",", ":")) + "\n"
+    return _ENCODER.encode(wire) + "\n"
 
 
 def parse_decision(line: bytes) -> Decision:
@@ -180,7 +183,7 @@ def _decision(wire: Mapping[str, Any]) -> Decision:
         usage=_usage(wire["usage"]),
         usd=_number(wire["usd"]),
         latency_ms=_count(wire["latency_ms"]),
-        key=_text(wire["key"]),
+        key=None if wire["key"] is None else _text(wire["key"]),
         input=_excerpt(wire["input"]),
         output=None if wire["output"] is None else _excerpt(wire["output"]),
         first=None if first is None else _first(first),

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from ..evaluation.answers import WrongKind
-from ..evaluation.evaluate import CaseResult, Evaluation, Outcome
-from ..judgement.thresholds import TwoAnswers, choose
+from ..evaluation.evaluate import Evaluation, Outcome
+from ..evaluation.questions import questions
+from ..judgement.thresholds import choose
 from ..registry.cascades import dearer_tiers
 from ..registry.model import Registry, Task, Tier
 from ..registry.serving import Escalation
+from ..routing.escalations import two_answers
 
 __all__ = ["Alternative", "assignment", "cascade", "cheaper", "dearer"]
 
@@ -62,29 +62,17 @@ def cascade(task: Task, first: Tier, cheap: Evaluation, dear: Evaluation) -> Alt
     """
     below = None
     if task.output.confidence is not None:
-        pairs = _pairs(cheap, dear)
-        certified = choose(pairs, task.gate.max_error).certified if pairs else None
-        below = None if certified is None else certified.threshold
+        below = _certified(cheap, dear, Escalation(task.tier, None, task.tier_place), task.gate.max_error)
     escalation = Escalation(task.tier, below, task.tier_place)
-    return Alternative(
-        replace(task, tier=first.name, escalation=escalation), task.output.confidence is not None and below is None
-    )
+    uncertified = task.output.confidence is not None and below is None
+    return Alternative(replace(task, tier=first.name, escalation=escalation), uncertified)
 
 
-def _pairs(cheap: Evaluation, dear: Evaluation) -> list[list[TwoAnswers]]:
-    """Both answers to each case, identical requests once; nothing where one of them is missing."""
-    results = list(zip(cheap.results(), dear.results(), strict=True))
-    if any(result.outcome is Outcome.ERROR for pair in results for result in pair):
-        return []
-    by_case = itertools.groupby(results, key=lambda pair: pair[0].case)
-    distinct = {key: list(group) for key, (_, group) in zip(cheap.keys, by_case, strict=True)}
-    return [[_both(*pair) for pair in group] for group in distinct.values()]
-
-
-def _both(first: CaseResult, dear: CaseResult) -> TwoAnswers:
-    return TwoAnswers(
-        first_right=first.outcome is Outcome.CORRECT,
-        confidence=first.confidence,
-        by_form=first.kind not in (None, WrongKind.MISMATCH),
-        dear_right=dear.outcome is Outcome.CORRECT,
-    )
+def _certified(cheap: Evaluation, dear: Evaluation, to: Escalation, limit: float) -> float | None:
+    """The certified threshold; None where no threshold is, or an answer is missing."""
+    found = questions(cheap, dear)
+    pairs = [pair for question in found for pair in question.samples]
+    if not pairs or any(result.outcome is Outcome.ERROR for pair in pairs for result in pair):
+        return None
+    certified = choose([[two_answers(*pair, to) for pair in question.samples] for question in found], limit).certified
+    return None if certified is None else certified.threshold

@@ -89,8 +89,8 @@ def _escalating(spending: Spending) -> Iterator[str]:
     for costs in spending.tasks:
         cost = costs.by_routing[Routing.ESCALATED]
         if costs.task.escalation is not None and cost.usd is not None:
-            told = f"{percent(cost.escalated, 1.0)} of {counted(cost.answers, 'answer')} escalated, and both calls are paid"
-            yield f"{costs.task.name}: {told}"
+            answers = f"{percent(cost.escalated, 1.0)} of {counted(cost.answers, 'answer')}"
+            yield f"{costs.task.name}: {answers} escalated, and both calls are paid"
 
 
 def _unknown(spending: Spending) -> Iterator[str]:

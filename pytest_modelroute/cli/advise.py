@@ -27,9 +27,8 @@ def run(arguments: argparse.Namespace) -> ExitStatus:
     """Print the advice, or follow it. Raises InputError for broken input, and where there is nothing to follow."""
     work = _usd(arguments.work_usd)
     with open_project(arguments.registry, arguments.rootdir) as opened:
-        names = list(opened.project.materials)
-        if arguments.apply is not None:
-            names = [gated_task(opened, arguments.apply).task.name]
+        typed = arguments.tasks if arguments.apply is None else [arguments.apply]
+        names = [gated_task(opened, name).task.name for name in dict.fromkeys(typed)] or list(opened.project.materials)
         advised = _advised(opened, arguments, names, work)
         if arguments.apply is not None:
             _apply(opened, advised)
@@ -50,7 +49,7 @@ def _advised(opened: Opened, arguments: argparse.Namespace, names: list[str], wo
             opened.project, known, lambda name, tier: record_command(opened, name, tier.name), calls, work
         )
         tasks = [advisor.advice(name) for name in names]
-    ungated = [task.name for task in registry.tasks.values() if task.name not in opened.project.materials]
+    ungated = [name for name in registry.tasks if name not in opened.project.materials and not arguments.tasks]
     text = opened.files.read(registry.path).decode()
     path = _from_repository(opened.rootdir / registry.path)
     return Advised(

@@ -140,6 +140,7 @@ def _cost(groups: argparse._SubParsersAction[_Parser]) -> None:
 
 def _advise(groups: argparse._SubParsersAction[_Parser]) -> None:
     advise = _command(groups, "advise", "say which task to move to which tier, by the gate's verdict and what it saves")
+    advise.add_argument("tasks", metavar="TASK", nargs="*", help="only these tasks")
     _calls(advise)
     what = f"what moving one task costs in work, held against a year's saving (default: {WORK_USD:g})"
     advise.add_argument("--work-usd", metavar="N", default=str(WORK_USD), help=what)

@@ -78,7 +78,9 @@ class Advisor:
             if alone.report is not None and task.escalation is None:
                 first = self._registry.tier(alternative.task.tier)
                 behind = cascade(task, first, self._alone(task, first.name), self._alone(task, task.tier))
-                yield self._weighed(task, behind, today)
+                cascading = self._weighed(task, behind, today)
+                if cascading.verdict is Verdict.ERROR or _escalates(cascading.report):
+                    yield cascading
 
     def _dearer(self, task: Task, today: TaskReport) -> Iterator[Advice]:
         """Up to the first that passes."""
@@ -149,7 +151,8 @@ class Advisor:
             needs, traits = meeting(lacks, down), " and ".join(lacks[0].objections)
             why = f"{advice.why}; {traits}: policy asks for more than a measurement"
             return replace(advice, recommendation=Recommendation.NEEDS, why=why, needs=needs)
-        return replace(advice, recommendation=Recommendation.MOVE)
+        why = f"{advice.why}; few calls a month, but dear ones" if worth.few and worth.pays else advice.why
+        return replace(advice, recommendation=Recommendation.MOVE, why=why)
 
     def _unrecorded(self, advice: Advice, today: TaskReport) -> Advice:
         """What recording would cost, unless what it could save is not worth it."""
@@ -180,6 +183,11 @@ class Advisor:
 
     def _worth(self, task: Task, per_1000: float | None) -> Worth:
         return Worth(per_1000, self._calls.get(task.name), self._work)
+
+
+def _escalates(report: TaskReport | None) -> bool:
+    """Whether any answer does: else a cascade is its first tier alone."""
+    return report is None or report.escalation is None or report.escalation.number > 0
 
 
 def _unprovable(task: Task, cases: int) -> bool:

@@ -76,6 +76,9 @@ def advice_lines(advised: Advised, *, every: bool) -> Iterator[str]:
 
 
 def _table(advised: Advised) -> Iterator[str]:
+    if not advised.sorted:
+        yield "no other tier to move a task to"
+        return
     rows = [HEADINGS, *(_row(advised, advice) for advice in advised.sorted)]
     widths = [max(columns(row[index]) for row in rows) for index in range(len(HEADINGS) - 1)]
     for row in rows:
@@ -126,6 +129,8 @@ def _steps(advised: Advised, advice: Advice, *, applied: bool) -> Iterator[str]:
     worth = advice.worth
     if advice.alternative.uncertified:
         yield "  no confidence is certified to let an answer stand: only answers without a usable output escalate"
+    if worth.per_1000 is None and advice.report is not None and advice.recommendation in FOLLOWED:
+        yield "  what it saves is not known: modelroute cost says why"
     if worth.monthly is None and worth.pays_from is not None and advice.recommendation in FOLLOWED:
         yield f"  pays from {worth.pays_from:,} calls a month"
     if advice.needs is not None:

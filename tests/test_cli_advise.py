@@ -115,8 +115,8 @@ def test_the_patch_of_a_move_it_passes_the_gate_and_that_of_a_do_not_fails_it(re
         assert task["paired"]["broke"] == advice["broke"]
 
 
-def test_the_whole_output_is_a_patch_of_what_is_advised(repository: Project) -> None:
-    git_apply(repository.folder, advise(repository))
+def test_a_task_s_whole_output_is_the_patch_of_what_is_advised(repository: Project) -> None:
+    git_apply(repository.folder, advise(repository, "classify"))
     assert git(repository.folder, "diff", "--unified=0").splitlines()[-2:] == ["-    tier: large", "+    tier: small"]
     commit(repository)
     assert gate(repository, BASE)[0] == 0

@@ -53,7 +53,7 @@ class Advised:
 def advice_lines(advised: Advised, *, every: bool) -> Iterator[str]:
     """The table, then what to do about what can be done; patches of all that is in the table with `every`.
 
-    Patches stand as they are, so that `git apply` takes the whole output: without `every` at most one a task.
+    Patches stand as they are, so that `git apply` takes the output of one task: without `every` it has one at most.
     """
     unit = f"a month of {DAYS_A_MONTH} days" if advised.calls else "for 1,000 calls (a month: --calls TASK=N/month)"
     yield f"{counted(len(advised.tasks), 'gated task')}; what a change saves, in USD {unit}"

@@ -79,6 +79,7 @@ def _parser() -> argparse.ArgumentParser:
     _audit(groups)
     _power(groups)
     _selfcheck(groups)
+    _compare(groups)
     _escalation(groups)
     _cost(groups)
     _advise(groups)
@@ -113,6 +114,18 @@ def _selfcheck(groups: argparse._SubParsersAction[_Parser]) -> None:
     check.add_argument("tasks", metavar="TASK", nargs="*", help="only these tasks")
     check.add_argument("--json", action="store_true", help="print JSON, with every answer that was let pass")
     check.set_defaults(module="selfcheck")
+
+
+def _compare(groups: argparse._SubParsersAction[_Parser]) -> None:
+    compare = _command(groups, "compare", "hold two tiers' answers to the same inputs side by side")
+    compare.add_argument("task", metavar="TASK")
+    what = "these two (default: the assigned one and the next dearer with recordings, else the next cheaper)"
+    compare.add_argument("--tiers", metavar="TIER,TIER", help=what)
+    what = "a decision log with shadows, instead of the recordings"
+    compare.add_argument("--log", metavar="PATH", help=what)
+    what = "print JSON, with every input on which they differ, and null for what is not known"
+    compare.add_argument("--json", action="store_true", help=what)
+    compare.set_defaults(module="compare")
 
 
 def _escalation(groups: argparse._SubParsersAction[_Parser]) -> None:

@@ -37,7 +37,7 @@ def answered_questions(opened: Opened, material: TaskMaterial, first: Tier, seco
         faults = [fault for evaluation in evaluations if (fault := _unanswered(opened, evaluation)) is not None]
         if faults:
             told, fixes = zip(*faults, strict=True)
-            raise InputError("\n".join(told), place=material.task.place, fix=", then ".join(fixes))
+            raise InputError("\n".join(told), place=material.task.place, fix=", then ".join(dict.fromkeys(fixes)))
         return questions(*evaluations)
 
 

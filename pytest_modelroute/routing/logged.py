@@ -6,10 +6,10 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from .comparing import Both, Given, SideBySide
-from .decisions import CallOutcome, Decision, Excerpt
 from ..evaluation.answers import Usage
 from ..evaluation.golden import ABSENT
+from .comparing import Both, Given, SideBySide
+from .decisions import CallOutcome, Decision, Excerpt
 
 __all__ = ["Shadowed", "shadow_pairs", "shadowed"]
 
@@ -80,11 +80,8 @@ def _first(own: Decision) -> Given:
 
 
 def _own(decision: Decision) -> Given:
-    """The answer that stood."""
-    if decision.first is None:
-        told = decision.usage, decision.latency_ms, decision.usd
-    else:
-        told = None, None, None  # what is logged is of both calls
+    """The answer that stood, with the tokens, time and price of all calls that it took."""
+    told = decision.usage, decision.latency_ms, decision.usd
     return _given(decision.outcome, decision.output, decision.confidence, *told)
 
 

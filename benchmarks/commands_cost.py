@@ -17,6 +17,7 @@ COMMANDS = (
     ("compare", "classify", "--tiers", "small,large"),
     ("escalation", "classify", "--from", "small", "--to", "large"),
     ("escalation", "classify", "--from", "small", "--to", "large", "--holdout"),
+    ("advise",),
 )
 
 

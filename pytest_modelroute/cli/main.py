@@ -13,6 +13,7 @@ from typing import NoReturn
 from .. import __version__
 from ..errors import ModelrouteError
 from ..judgement.audit import LEAST_PASSED
+from ..judgement.worth import WORK_USD
 from ..reporting.text import printable
 
 __all__ = ["ExitStatus", "main"]
@@ -80,6 +81,8 @@ def _parser() -> argparse.ArgumentParser:
     _selfcheck(groups)
     _compare(groups)
     _escalation(groups)
+    _cost(groups)
+    _advise(groups)
     return parser
 
 
@@ -138,6 +141,33 @@ def _escalation(groups: argparse._SubParsersAction[_Parser]) -> None:
     escalation.add_argument("--holdout", action="store_true", help=what)
     escalation.add_argument("--json", action="store_true", help="print JSON, with all digits and the whole grid")
     escalation.set_defaults(module="escalation")
+
+
+def _cost(groups: argparse._SubParsersAction[_Parser]) -> None:
+    cost = _command(groups, "cost", "say what routing costs a month, and what it would cost on one tier alone")
+    _calls(cost)
+    cost.add_argument("--batch", action="store_true", help="at the prices of what is asked in a batch")
+    cost.add_argument("--json", action="store_true", help="print JSON, with null for what is not known")
+    cost.set_defaults(module="cost")
+
+
+def _advise(groups: argparse._SubParsersAction[_Parser]) -> None:
+    advise = _command(groups, "advise", "say which task to move to which tier, by the gate's verdict and what it saves")
+    advise.add_argument("tasks", metavar="TASK", nargs="*", help="only these tasks")
+    _calls(advise)
+    what = f"what moving one task costs in work, held against a year's saving (default: {WORK_USD:g})"
+    advise.add_argument("--work-usd", metavar="N", default=str(WORK_USD), help=what)
+    shown = advise.add_mutually_exclusive_group()
+    shown.add_argument("--all", action="store_true", help="show the patch of every change, also of those not advised")
+    shown.add_argument("--json", action="store_true", help="print JSON, with every patch")
+    what = "change the registry as advised for this task, and say what takes it back"
+    shown.add_argument("--apply", metavar="TASK", help=what)
+    advise.set_defaults(module="advise")
+
+
+def _calls(command: _Parser) -> None:
+    what = "how many calls a task gets, as N/month or N/day (a month has 30 days); without: 1,000 calls of each task"
+    command.add_argument("--calls", metavar="TASK=N/month", action="extend", nargs="+", default=[], help=what)
 
 
 def _cassettes(commands: argparse._SubParsersAction[_Parser]) -> None:

@@ -7,7 +7,9 @@ from collections.abc import Iterable, Sequence
 from ..registry.model import Price
 from .answers import Usage
 
-__all__ = ["batch_price", "cost_in_usd", "total_usage", "total_usd", "usd_per_1000"]
+__all__ = ["DAYS_A_MONTH", "batch_price", "cost_in_usd", "total_usage", "total_usd", "usd_of_calls", "usd_per_1000"]
+
+DAYS_A_MONTH = 30
 
 
 def total_usage(usages: Sequence[Usage | None]) -> Usage | None:
@@ -43,6 +45,14 @@ def usd_per_1000(costs: Sequence[float | None]) -> float | None:
     """USD for a thousand calls like these; None where it is not known."""
     total = total_usd(costs)
     return None if total is None else total / len(costs) * 1000
+
+
+def usd_of_calls(parts: Iterable[tuple[float, float | None]]) -> float | None:
+    """USD for calls of several kinds: how many, and USD for one. None where one that is made has an unknown cost.
+
+    Routing is a mix of tiers; of calls that escalate, all are made on the first tier, and the escalated ones again.
+    """
+    return total_usd(0.0 if not calls else None if usd is None else calls * usd for calls, usd in parts)
 
 
 def batch_price(price: Price | None) -> Price | None:

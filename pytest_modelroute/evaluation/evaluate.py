@@ -5,6 +5,7 @@ A tier that escalates is evaluated with the one that answers instead.
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 import itertools
 from collections.abc import Callable, Iterable, Iterator
@@ -130,6 +131,7 @@ class Evaluation:
         self._command = command
         self._play = play
         self._dearer = dearer
+        self._own: list[CaseResult | None] = [None] * len(self._trials)
         self._results: list[CaseResult | None] = [None] * len(self._trials)
 
     @property
@@ -156,6 +158,12 @@ class Evaluation:
         cassette = self._recordings.cassette(self.material.task.name, self.tier.model)
         return any(trial.key in cassette for trial in self._trials)
 
+    def reassigned(self, material: TaskMaterial, dearer: Evaluation | None) -> Evaluation:
+        """The same answers where the task is assigned as `material` has it: none is worked out twice."""
+        other = copy.copy(self)
+        other.material, other._dearer, other._results = material, dearer, [None] * len(self._trials)
+        return other
+
     def _result(self, number: int) -> CaseResult:
         known = self._results[number]
         if known is None:
@@ -164,7 +172,9 @@ class Evaluation:
 
     def _standing(self, number: int) -> CaseResult:
         """The result that counts: the tier's own, or that of the tier which it escalates to."""
-        first = self._evaluate(self._trials[number])
+        first = self._own[number]
+        if first is None:
+            first = self._own[number] = self._evaluate(self._trials[number])
         escalation = self.material.task.escalation
         if self._dearer is None or escalation is None or first.outcome is Outcome.ERROR:
             return first

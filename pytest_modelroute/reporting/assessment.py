@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from ..evaluation.asking import Play
 from ..evaluation.evaluate import CaseResult, Evaluation, TaskMaterial, evaluation_of
@@ -25,13 +25,21 @@ __all__ = ["Assessment"]
 
 
 class Assessment:
-    """All that a session finds out about a project."""
+    """All that a session finds out about a project; `evaluate` evaluates a task on a tier, as `evaluation_of` does."""
 
-    def __init__(self, project: Project, comparison: Comparison, play: Play | None, invocation: Invocation) -> None:
+    def __init__(
+        self,
+        project: Project,
+        comparison: Comparison,
+        play: Play | None,
+        invocation: Invocation,
+        evaluate: Callable[..., Evaluation] = evaluation_of,
+    ) -> None:
         self.project = project
         self.comparison = comparison
         self._invocation = invocation
         self._play = play
+        self._evaluate = evaluate
         self._reports: dict[str, TaskReport] = {}
         # Built now, so that a prompt that cannot be rendered is told before anything runs.
         self.evaluations = {
@@ -135,7 +143,7 @@ class Assessment:
 
     def _evaluation(self, material: TaskMaterial, tier: Tier) -> Evaluation:
         project, name = self.project, material.task.name
-        return evaluation_of(
+        return self._evaluate(
             material,
             project.registry,
             tier,

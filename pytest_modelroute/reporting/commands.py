@@ -30,8 +30,16 @@ class Invocation:
 
     def auditing(self, task: str) -> str:
         """The command that labels a task's answers for the audit of its grader."""
-        named = "" if self.path == DEFAULT else f" --registry={shlex.quote(self.path)}"
-        return f"modelroute audit {task}{named}"
+        return f"modelroute audit {task}{self._named}"
+
+    @property
+    def applying(self) -> str:
+        """The command that follows advice, but for the task."""
+        return f"modelroute advise{self._named} --apply"
+
+    @property
+    def _named(self) -> str:
+        return "" if self.path == DEFAULT else f" --registry={shlex.quote(self.path)}"
 
 
 def _quoted(text: str) -> str:

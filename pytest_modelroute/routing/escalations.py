@@ -15,7 +15,7 @@ from ..judgement.calibration import Calibration, calibration
 from ..judgement.thresholds import GRID, Choice, Point, TwoAnswers, choose
 from ..registry.serving import Escalation
 
-__all__ = ["Escalations", "Holdout", "Row", "escalations", "holdout"]
+__all__ = ["Escalations", "Holdout", "Row", "escalations", "holdout", "two_answers"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +60,7 @@ class Holdout:
 
 def escalations(found: Sequence[Question], to: Escalation, limit: float) -> Escalations:
     """The questions at all thresholds, or by form alone where `to` has no threshold. All of them are answered."""
-    cases = [[_two_answers(*pair, to) for pair in question.samples] for question in found]
+    cases = [[two_answers(*pair, to) for pair in question.samples] for question in found]
     pairs = [pair for question in found for pair in question.samples]
     answers = [answer for case in cases for answer in case]
     by_confidence = to.below is not None
@@ -84,7 +84,7 @@ def holdout(found: Sequence[Question], to: Escalation, limit: float) -> Holdout 
     if not all(halves):
         return None
     chosen, other = (
-        choose([[_two_answers(*pair, to) for pair in question.samples] for question in half], limit) for half in halves
+        choose([[two_answers(*pair, to) for pair in question.samples] for question in half], limit) for half in halves
     )
     return Holdout(chosen, len(halves[0]), other, len(halves[1]))
 
@@ -93,7 +93,8 @@ def _half(case: str) -> int:
     return hashlib.sha256(case.encode("utf-8", "surrogatepass")).digest()[-1] & 1
 
 
-def _two_answers(first: CaseResult, second: CaseResult, to: Escalation) -> TwoAnswers:
+def two_answers(first: CaseResult, second: CaseResult, to: Escalation) -> TwoAnswers:
+    """Both tiers' results of one sample, neither an error, as a threshold is chosen by."""
     assert not isinstance(first.kind, ErrorKind)
     by_form = trigger_of(replace(to, below=None), first.kind, None) is not None
     right, dear_right = (result.outcome is Outcome.CORRECT for result in (first, second))

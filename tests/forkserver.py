@@ -1,4 +1,4 @@
-"""Runs pytest in a fork of a process that has imported everything: a process of its own, at a tenth of its start.
+"""Runs pytest or modelroute in a fork of a process that has imported everything, which takes a tenth of their start.
 
 Started with the descriptor of a socket that listens, it serves each connection in a fork, until its own standard input
 ends. A connection brings one JSON request a line, and each is answered with one line: a run with its process id,
@@ -17,6 +17,7 @@ import socket
 import sys
 import tempfile
 import traceback
+from collections.abc import Callable
 from contextlib import redirect_stdout
 from typing import TYPE_CHECKING, Any
 
@@ -46,6 +47,7 @@ MODULES = (
     "xdist.workermanage",
     "yaml",
     "pytest_modelroute.cassettes.crosscheck",
+    "pytest_modelroute.cli.main",
     "pytest_modelroute.evaluation.recording",
     "pytest_modelroute.plugin.activation",
     "pytest_modelroute.plugin.recording",
@@ -79,8 +81,17 @@ class Spare:
         os.kill(self.pid, signal.SIGKILL)
 
 
+def modelroute(arguments: list[str]) -> int:
+    from pytest_modelroute.cli.main import main
+
+    return main(arguments)
+
+
+PROGRAMS: dict[str, Callable[[list[str]], int]] = {"pytest": pytest.main, "modelroute": modelroute}
+
+
 def run(request: dict[str, Any]) -> None:
-    """Become that pytest run."""
+    """Become that run of a program."""
     for number, path in enumerate((os.devnull, request["stdout"], request["stderr"])):
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_TRUNC, 0o644)
         os.dup2(descriptor, number)
@@ -99,7 +110,10 @@ def run(request: dict[str, Any]) -> None:
 
     Popen2IOMaster.__init__ = take  # type: ignore[assignment, method-assign]
     exec(request["before"], {})
-    status = int(pytest.main(request["arguments"]))
+    try:
+        status = int(PROGRAMS[request["program"]](request["arguments"]))
+    except SystemExit as left:
+        status = int(left.code or 0)
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(status)
@@ -133,16 +147,20 @@ def main(listener: socket.socket) -> None:
         importlib.import_module(name)
     gc.collect()
     gc.freeze()
+    clients: list[int] = []
     while True:
         ready, _, _ = select.select([listener, sys.stdin], [], [])
         if listener not in ready:
-            return
+            break
         connection, _ = listener.accept()
-        if os.fork() == 0:
+        clients.append(os.fork())
+        if clients[-1] == 0:
             listener.close()
             serve(connection)
             os._exit(0)
         connection.close()
+    for client in clients:
+        os.waitpid(client, 0)
 
 
 if __name__ == "__main__":

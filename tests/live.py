@@ -28,7 +28,7 @@ from .projects import Project, clean_environment, write_project
 
 __all__ = ["Done", "Forks", "Run", "interactions", "journaled", "live_project", "report", "results", "until"]
 
-LONGEST = 60.0  # seconds; a guard against hangs on a busy machine
+LONGEST = 240.0  # seconds; a guard against hangs on a busy machine
 
 
 @dataclass(frozen=True)
@@ -72,6 +72,12 @@ class Run:
         return Done(status, out, err)
 
 
+def _address() -> Path:
+    """Where the workers of this test run find its warm process."""
+    run = os.environ.get("PYTEST_XDIST_TESTRUNUID", str(os.getpid()))
+    return Path(tempfile.gettempdir()) / f"forks-{run}.socket"
+
+
 class Forks:
     """Starts pytest in forks of a warm process, which the workers of a test run share."""
 
@@ -83,8 +89,7 @@ class Forks:
         self._answers: TextIO
 
     def _connect(self) -> socket.socket:
-        run = os.environ.get("PYTEST_XDIST_TESTRUNUID", str(os.getpid()))
-        address = Path(tempfile.gettempdir()) / f"forks-{run}.socket"
+        address = _address()
         connection = socket.socket(socket.AF_UNIX)
         with address.with_suffix(".lock").open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
@@ -124,13 +129,20 @@ class Forks:
         return self.start_plain(project.folder, command, {**clean_environment(), **fixed, **environment}, before)
 
     def start_plain(
-        self, folder: Path, arguments: Sequence[str], environment: Mapping[str, str], before: str = ""
+        self,
+        folder: Path,
+        arguments: Sequence[str],
+        environment: Mapping[str, str],
+        before: str = "",
+        *,
+        program: str = "pytest",
     ) -> Run:
-        """`pytest` with these arguments, and no others."""
+        """`pytest` or `modelroute` with these arguments, and no others."""
         self._number += 1
         out, err = (self._folder / f"{self._number}.{name}" for name in ("out", "err"))
         workers = re.search(r" -n *(\d+)", " ".join(["", *arguments]))
         request = {
+            "program": program,
             "arguments": list(arguments),
             "folder": str(folder),
             "environment": dict(environment),
@@ -157,7 +169,9 @@ class Forks:
         if self._server is not None:
             assert self._server.stdin is not None
             self._server.stdin.close()
-            self._server.wait(LONGEST)
+            self._server.wait()
+            for suffix in (".socket", ".lock"):
+                _address().with_suffix(suffix).unlink(missing_ok=True)
 
 
 def live_project(folder: Path, server: MessagesServer, cases: int = 5, *, only: str = "") -> Project:

@@ -91,8 +91,10 @@ PLUGINS = {
 
 def clean_environment() -> dict[str, str]:
     """The environment without what a CI or an outer pytest put there."""
-    foreign = ("GITHUB_", "GITLAB_", "CI", "PYTEST_")
-    return {name: value for name, value in os.environ.items() if not name.startswith(foreign)}
+    foreign = ("GITHUB_", "GITLAB_", "CI", "PYTEST_", "SSL_CERT_")
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(foreign)}
+    # Each client of the SDK would read this machine's certificates, which takes longer than all that it is to say.
+    return {**kept, "SSL_CERT_DIR": os.devnull}
 
 
 def with_plugins(arguments: Sequence[str]) -> tuple[list[str], dict[str, str]]:

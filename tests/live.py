@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import atexit
+import fcntl
 import functools
 import json
 import os
 import re
+import select
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -15,7 +18,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 from pytest_modelroute.cassettes.lines import Interaction
 
@@ -25,7 +28,7 @@ from .projects import Project, clean_environment, write_project
 
 __all__ = ["Done", "Forks", "Run", "interactions", "journaled", "live_project", "report", "results", "until"]
 
-LONGEST = 60.0  # seconds; a guard against hangs on a busy machine
+LONGEST = 240.0  # seconds; a guard against hangs on a busy machine
 
 
 @dataclass(frozen=True)
@@ -59,35 +62,65 @@ class Run:
         os.kill(self.pid, number)
 
     def wait(self) -> Done:
-        deadline = time.monotonic() + LONGEST
-        while (status := self._forks.ask({"ended": self.pid})) is None:
-            if time.monotonic() > deadline:
-                os.kill(self.pid, signal.SIGKILL)
-                raise AssertionError("the run hangs: " + self._files[0].read_text() + self._files[1].read_text())
-            time.sleep(0.01)
+        self._forks.tell({"wait": self.pid})
+        hangs = not self._forks.answers_within(LONGEST)
+        if hangs:
+            os.kill(self.pid, signal.SIGKILL)
+        status = self._forks.told()
         out, err = (path.read_text(encoding="utf-8", errors="replace") for path in self._files)
+        assert not hangs, "the run hangs: " + out + err
         return Done(status, out, err)
 
 
+def _address() -> Path:
+    """Where the workers of this test run find its warm process."""
+    run = os.environ.get("PYTEST_XDIST_TESTRUNUID", str(os.getpid()))
+    return Path(tempfile.gettempdir()) / f"forks-{run}.socket"
+
+
 class Forks:
-    """Starts pytest in forks of one warm process."""
+    """Starts pytest in forks of a warm process, which the workers of a test run share."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._number = 0
-        self._server: subprocess.Popen[str] | None = None
+        self._server: subprocess.Popen[bytes] | None = None
+        self._connection: socket.socket | None = None
+        self._answers: TextIO
 
-    def ask(self, request: dict[str, Any]) -> Any:
-        if self._server is None:
-            command = [sys.executable, str(Path(__file__).with_name("forkserver.py"))]
-            self._server = subprocess.Popen(
-                command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=clean_environment()
-            )
-        assert self._server.stdin is not None
-        assert self._server.stdout is not None
-        self._server.stdin.write(json.dumps(request) + "\n")
-        self._server.stdin.flush()
-        return json.loads(self._server.stdout.readline())
+    def _connect(self) -> socket.socket:
+        address = _address()
+        connection = socket.socket(socket.AF_UNIX)
+        with address.with_suffix(".lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            try:
+                connection.connect(str(address))
+            except (FileNotFoundError, ConnectionRefusedError):
+                address.unlink(missing_ok=True)
+                with socket.socket(socket.AF_UNIX) as listener:
+                    listener.bind(str(address))
+                    listener.listen()
+                    number = listener.fileno()
+                    command = [sys.executable, str(Path(__file__).with_name("forkserver.py")), str(number)]
+                    self._server = subprocess.Popen(
+                        command, stdin=subprocess.PIPE, env=clean_environment(), pass_fds=[number]
+                    )
+                connection.connect(str(address))
+        return connection
+
+    def tell(self, request: dict[str, Any]) -> None:
+        if self._connection is None:
+            self._connection = self._connect()
+            self._answers = self._connection.makefile(encoding="utf-8")
+        self._connection.sendall(f"{json.dumps(request)}\n".encode())
+
+    def answers_within(self, seconds: float) -> bool:
+        assert self._connection is not None
+        return bool(select.select([self._connection], [], [], seconds)[0])
+
+    def told(self) -> int:
+        """The answer to what it was told last."""
+        return int(self._answers.readline())
 
     def start(self, project: Project, *arguments: str, before: str = "", **environment: str) -> Run:
         """`before` is Python that the process runs first."""
@@ -96,14 +129,30 @@ class Forks:
         return self.start_plain(project.folder, command, {**clean_environment(), **fixed, **environment}, before)
 
     def start_plain(
-        self, folder: Path, arguments: Sequence[str], environment: Mapping[str, str], before: str = ""
+        self,
+        folder: Path,
+        arguments: Sequence[str],
+        environment: Mapping[str, str],
+        before: str = "",
+        *,
+        program: str = "pytest",
     ) -> Run:
-        """`pytest` with these arguments, and no others."""
+        """`pytest` or `modelroute` with these arguments, and no others."""
         self._number += 1
         out, err = (self._folder / f"{self._number}.{name}" for name in ("out", "err"))
-        request = {"arguments": list(arguments), "folder": str(folder), "environment": dict(environment)}
-        pid = self.ask({**request, "stdout": str(out), "stderr": str(err), "before": before})
-        return Run(self, pid, out, err)
+        workers = re.search(r" -n *(\d+)", " ".join(["", *arguments]))
+        request = {
+            "program": program,
+            "arguments": list(arguments),
+            "folder": str(folder),
+            "environment": dict(environment),
+            "stdout": str(out),
+            "stderr": str(err),
+            "before": before,
+            "workers": int(workers[1]) if workers else 0,
+        }
+        self.tell(request)
+        return Run(self, self.told(), out, err)
 
     def run(self, project: Project, *arguments: str, before: str = "", **environment: str) -> Done:
         return self.start(project, *arguments, before=before, **environment).wait()
@@ -114,12 +163,15 @@ class Forks:
         return self.run(project, *mode, *arguments, before=before, **environment)
 
     def close(self) -> None:
+        if self._connection is not None:
+            self._answers.close()
+            self._connection.close()
         if self._server is not None:
             assert self._server.stdin is not None
             self._server.stdin.close()
-            assert self._server.stdout is not None
-            self._server.stdout.close()
-            self._server.wait(LONGEST)
+            self._server.wait()
+            for suffix in (".socket", ".lock"):
+                _address().with_suffix(suffix).unlink(missing_ok=True)
 
 
 def live_project(folder: Path, server: MessagesServer, cases: int = 5, *, only: str = "") -> Project:

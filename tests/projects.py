@@ -8,6 +8,7 @@ import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -90,8 +91,19 @@ PLUGINS = {
 
 def clean_environment() -> dict[str, str]:
     """The environment without what a CI or an outer pytest put there."""
-    foreign = ("GITHUB_", "GITLAB_", "CI", "PYTEST_")
-    return {name: value for name, value in os.environ.items() if not name.startswith(foreign)}
+    foreign = ("GITHUB_", "GITLAB_", "CI", "PYTEST_", "SSL_CERT_")
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(foreign)}
+    # Each client of the SDK would read this machine's certificates, which takes longer than all that it is to say.
+    return {**kept, "SSL_CERT_DIR": os.devnull}
+
+
+def with_plugins(arguments: Sequence[str]) -> tuple[list[str], dict[str, str]]:
+    """The arguments of such a run, and its environment."""
+    plugins = ["pytest_modelroute.plugin.hooks"]
+    for option, names in PLUGINS.items():
+        plugins += names if any(each.startswith(option) for each in arguments) else ()
+    environment = {**clean_environment(), "COLUMNS": "120", "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
+    return [*(f"-p{plugin}" for plugin in plugins), *arguments], environment
 
 
 class Project:
@@ -130,23 +142,21 @@ class Project:
     def pytest(self, *arguments: str, folder: str = ".", **environment: str) -> subprocess.CompletedProcess[str]:
         """Run pytest in a process of its own, without CI's variables, with this plugin and those the options need.
 
-        Loading only these halves the time of a run, and a fork of a warm process takes a tenth of it; the tests of the
-        example run as installed, with all plugins.
+        Loading only these halves the time of a run, and a fork of a warm process takes a tenth of it; the captures of
+        the README run as installed, with all plugins.
         """
-        plugins = ["pytest_modelroute.plugin.hooks"]
-        for option, names in PLUGINS.items():
-            plugins += names if any(each.startswith(option) for each in arguments) else ()
-        command = [*(f"-p{plugin}" for plugin in plugins), *arguments]
-        variables = {**clean_environment(), "COLUMNS": "120", "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", **environment}
-        # Other plugins may look at what is loaded, or start processes themselves.
-        if len(plugins) == 1 and not any(argument.startswith("-p") for argument in arguments):
-            from .live import warm_forks
+        from .live import warm_forks
 
-            done = warm_forks().start_plain(self.folder / folder, command, variables).wait()
-            return subprocess.CompletedProcess(command, done.returncode, done.stdout, done.stderr)
+        command, variables = with_plugins(arguments)
+        done = warm_forks().start_plain(self.folder / folder, command, {**variables, **environment}).wait()
+        return subprocess.CompletedProcess(command, done.returncode, done.stdout, done.stderr)
+
+    def pytest_afresh(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """The same in a new interpreter, where what it imports counts, and in workers of xdist that are such too."""
+        command, variables = with_plugins(arguments)
         return subprocess.run(
             [sys.executable, "-m", "pytest", *command],
-            cwd=self.folder / folder,
+            cwd=self.folder,
             env=variables,
             capture_output=True,
             text=True,

@@ -26,6 +26,7 @@ from pytest_modelroute.cassettes.lock import RecordingLock
 from pytest_modelroute.cli.main import main
 
 from .interactions import answered, interaction, message, read_back
+from .live import warm_forks
 from .messages_server import MessagesServer
 from .messages_server import message as reply
 from .projects import Project, clean_environment, git
@@ -35,14 +36,9 @@ Done = subprocess.CompletedProcess[str]
 
 def run(project: Project, *arguments: str, folder: str = ".", **environment: str) -> Done:
     """Type `modelroute ...` in the project's folder."""
-    return subprocess.run(
-        [sys.executable, "-m", "pytest_modelroute", *arguments],
-        cwd=project.folder / folder,
-        env={**clean_environment(), **environment},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    variables = {**clean_environment(), **environment}
+    done = warm_forks().start_plain(project.folder / folder, arguments, variables, program="modelroute").wait()
+    return Done(arguments, done.returncode, done.stdout, done.stderr)
 
 
 def run_here(project: Project, *arguments: str) -> Done:

@@ -17,6 +17,7 @@ import pytest
 from pytest_modelroute.evaluation.requests import canonical_key
 from pytest_modelroute.registry.model import Tier
 
+from .live import warm_forks
 from .projects import Project, clean_environment, git
 
 ROOT = Path(__file__).parent.parent
@@ -54,25 +55,31 @@ def run_json(example: Project, *arguments: str) -> tuple[int, dict[str, Any]]:
     return done.returncode, read
 
 
-def test_the_example_is_green_on_real_recordings(example: Project) -> None:
+@pytest.fixture(scope="module")
+def green(example: Project) -> dict[str, Any]:
+    """The report of the example as it stands."""
     status, read = run_json(example)
     assert status == 0
-    gated = [task for task in read["tasks"] if task["cases"]]
+    return read
+
+
+def test_the_example_is_green_on_real_recordings(green: dict[str, Any]) -> None:
+    gated = [task for task in green["tasks"] if task["cases"]]
     assert [task["task"] for task in gated] == [*TASKS, GRADED]
     assert sum(task["cases"] for task in gated) >= 450
     assert all(task["cases"] >= 100 and task["errors"] == 0 for task in gated)
 
 
-def test_direct_and_vcr_replay_agree_on_every_case_of_every_tier(example: Project) -> None:
+@pytest.mark.parametrize("tier", MODELS)
+def test_direct_and_vcr_replay_agree_on_every_case(example: Project, tier: str) -> None:
     """Of the tasks with a prompt: a function of the project's own is replayed through vcrpy in both."""
     nodes = [f"fixtures/modelroute.yaml::{task}" for task in PROMPT_TASKS]
-    for tier in MODELS:
-        tries = [f"--modelroute-try={task}={tier}" for task in PROMPT_TASKS]
-        direct = run_json(example, *nodes, *tries)
-        assert run_json(example, *nodes, *tries, "--modelroute-replay=vcr") == direct
-        judged = [task for task in direct[1]["tasks"] if task["task"] in PROMPT_TASKS]
-        assert all(task["errors"] == 0 for task in judged)
-        assert sum(task["correct"] + task["wrong"] for task in judged) == 480
+    tries = [f"--modelroute-try={task}={tier}" for task in PROMPT_TASKS]
+    direct = run_json(example, *nodes, *tries)
+    assert run_json(example, *nodes, *tries, "--modelroute-replay=vcr") == direct
+    judged = [task for task in direct[1]["tasks"] if task["task"] in PROMPT_TASKS]
+    assert all(task["errors"] == 0 for task in judged)
+    assert sum(task["correct"] + task["wrong"] for task in judged) == 480
 
 
 def test_the_tier_that_is_too_cheap_is_red_by_trying_and_by_editing(example: Project) -> None:
@@ -140,9 +147,8 @@ def test_each_title_that_can_be_graded_has_a_grade() -> None:
     assert len(grades) == len(whole) >= 95
 
 
-def test_the_title_task_s_grader_is_audited_blind_and_the_audit_says_by_whom(example: Project) -> None:
-    _, read = run_json(example)
-    grader = next(task for task in read["tasks"] if task["task"] == GRADED)["grader"]
+def test_the_title_task_s_grader_is_audited_blind_and_the_audit_says_by_whom(green: dict[str, Any]) -> None:
+    grader = next(task for task in green["tasks"] if task["task"] == GRADED)["grader"]
     labels = grader["labels"]
     assert grader["audited"]
     assert labels["flagged_checked"] + labels["passed_checked"] >= 60
@@ -241,15 +247,10 @@ def scrubbed(output: str) -> str:
 @pytest.mark.parametrize(("command", "expected"), CAPTURES, ids=[command for command, _ in CAPTURES])
 def test_the_captures_in_the_readme_are_what_is_printed(command: str, expected: str) -> None:
     program, *arguments = command.split()
-    own = program == "modelroute"
-    done = subprocess.run(
-        [sys.executable, "-m", "pytest_modelroute" if own else program, *arguments, *(() if own else ISOLATED)],
-        cwd=ROOT,
-        env={**clean_environment(), "COLUMNS": "120"},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    if program == "pytest":
+        arguments += ISOLATED
+    environment = {**clean_environment(), "COLUMNS": "120"}  # with all plugins, as installed
+    done = warm_forks().start_plain(ROOT, arguments, environment, program=program).wait()
     assert scrubbed(done.stdout) == scrubbed(expected)
 
 
@@ -294,9 +295,8 @@ def test_the_readme_s_reference_vectors_are_keys() -> None:
 
 
 def test_every_option_stands_in_the_readme_and_in_the_help() -> None:
-    done = subprocess.run(
-        [sys.executable, "-m", "pytest", "--help"], cwd=ROOT, capture_output=True, text=True, check=True
-    )
+    done = warm_forks().start_plain(ROOT, ["--help"], clean_environment()).wait()
+    assert done.returncode == 0
     options = set(re.findall(r"--modelroute[a-z-]*", done.stdout))
     assert options == {
         "--modelroute",

@@ -357,6 +357,9 @@ def test_parallel_runs_judge_the_same_and_write_the_same_report(project: Project
     alone = report(project, "--modelroute-try=classify=nano", status=1)
     parallel = report(project, "--modelroute-try=classify=nano", "-n", "2", status=1)
     assert parallel == alone
+    command = ("--modelroute", "--modelroute-try=classify=nano", "-n", "2", "--modelroute-json=afresh.json")
+    assert project.pytest_afresh(*command).returncode == 1
+    assert json.loads((project.folder / "afresh.json").read_text()) == alone
 
 
 def test_wrong_and_unscored_cases_have_a_status_of_their_own(project: Project) -> None:

@@ -258,7 +258,7 @@ def test_replay_opens_no_socket_and_imports_no_client(project: Project) -> None:
         "    found = sorted({'anthropic', 'vcr', 'httpx2', 'httpx', 'rich', 'scipy'} & set(sys.modules))\n"
         "    print('heavy modules:', found)\n"
     )
-    done = project.pytest("--modelroute", "-p", "guard")
+    done = project.pytest_afresh("--modelroute", "-p", "guard")
     assert done.returncode == 0, done.stdout + done.stderr
     assert "heavy modules: []" in done.stdout
 

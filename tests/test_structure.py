@@ -107,7 +107,7 @@ def test_a_session_without_the_switch_leaves_nothing_heavy_behind(project: Proje
     (project.folder / "guard.py").write_text(
         "import sys\ndef pytest_unconfigure(config):\n    print('LOADED', *sorted(sys.modules), file=sys.__stderr__)\n"
     )
-    done = project.pytest("-p", "guard")
+    done = project.pytest_afresh("-p", "guard")
     assert done.returncode == 0, done.stdout + done.stderr
     loaded = set(done.stderr.partition("LOADED ")[2].split())
     assert {name for name in loaded if name.startswith("pytest_modelroute")} == {

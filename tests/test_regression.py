@@ -188,7 +188,6 @@ def test_the_smallest_size_that_can_certify_a_margin_does_so_without_discordant_
 
 def test_no_size_certifies_a_margin_of_nothing() -> None:
     assert certifiable_from(0.0) is None
-    assert cases_to_certify_margin(Discordance(0, 1, 100), 0.0) is None
 
 
 @pytest.mark.parametrize(("broke", "fixed", "cases"), [(2, 1, 160), (4, 4, 200), (3, 6, 100), (1, 0, 120)])
@@ -200,10 +199,6 @@ def test_so_many_cases_certify_the_margin_with_about_the_power_that_is_said(brok
     )
     passed = [judged(int(b), int(c), needed, CERTIFIED)[0] is Verdict.PASS for b, c, _ in draws]
     assert 0.72 <= np.mean(passed) <= 0.9
-
-
-def test_a_size_that_nobody_records_is_no_way_out() -> None:
-    assert cases_to_certify_margin(Discordance(59, 0, 2000), 0.03) is None
 
 
 @pytest.mark.parametrize(("broke", "fixed"), [(0, 0), (1, 0), (6, 16), (16, 6), (5, 5), (40, 3), (200, 231)])

@@ -45,6 +45,21 @@ def test_the_score_is_that_of_the_restricted_likelihood(b: int, c: int, n: int, 
     assert tango_score(Discordance(b, c, n), d) == pytest.approx(score_by_likelihood(b, c, n, d), rel=1e-4)
 
 
+@pytest.mark.parametrize(
+    ("discordance", "difference", "score"),
+    [
+        (Discordance(0, 0, 10), 0.0, 0.0),
+        (Discordance(3, 1, 10), 1.0, -math.inf),
+        (Discordance(3, 1, 10), -1.0, math.inf),
+        (Discordance(10, 0, 10), 1.0, 0.0),
+    ],
+)
+def test_a_difference_that_leaves_nothing_to_chance_is_the_true_one_or_infinitely_far(
+    discordance: Discordance, difference: float, score: float
+) -> None:
+    assert tango_score(discordance, difference) == score
+
+
 @pytest.mark.parametrize(("cases", "passes"), [(50, False), (87, False), (88, True), (89, True), (400, True)])
 def test_no_discordant_pair_certifies_three_points_from_88_cases_on(cases: int, passes: bool) -> None:
     agreed = Discordance(0, 0, cases)
@@ -72,8 +87,9 @@ def test_the_limits_hold_the_difference_and_mirror_when_the_tiers_change_places(
 @pytest.mark.parametrize("cases", [1, 2, 50, 1000])
 def test_where_all_cases_say_the_same_the_limits_have_their_closed_form(cases: int) -> None:
     k = Z_95**2 / cases
-    assert tango_interval(Discordance(cases, 0, cases)) == pytest.approx(((1 - k) / (1 + k), 1.0), rel=1e-9)
-    assert tango_interval(Discordance(0, cases, cases)) == pytest.approx((-1.0, (k - 1) / (1 + k)), rel=1e-9)
+    one, other = tango_interval(Discordance(cases, 0, cases)), tango_interval(Discordance(0, cases, cases))
+    assert one == (pytest.approx((1 - k) / (1 + k), rel=1e-9), 1.0)
+    assert other == (-1.0, pytest.approx((k - 1) / (1 + k), rel=1e-9))
     assert tango_interval(Discordance(0, 0, cases)) == pytest.approx((-k / (1 + k), k / (1 + k)), rel=1e-9)
 
 

@@ -43,6 +43,8 @@ def test_power_stays_from_the_needed_size_on_and_not_before(limit: float, part: 
         (0.0, 1e-17, None),  # 1 - limit is 1
         (0.0, 1e-300, None),
         (0.0, 5e-324, None),
+        (0.0, 0.00014978, 20_000),  # the most that are tried
+        (0.0, 0.00014977, None),
         (0.0, 0.0002, 14_978),  # the second tooth begins beyond the range
         (0.0, 0.001, 2_995),
         (0.0, 0.9999, 1),

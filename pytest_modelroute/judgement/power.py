@@ -28,7 +28,7 @@ def cases_to_certify(error_rate: float, threshold: float) -> int | None:
     good = 0
     for allowed, first, last in _teeth(threshold, start):
         if candidate is None and first > MOST_CASES:
-            break
+            return None
         # Within a tooth the same number of errors passes, so power falls to its last size.
         if binomial_cdf(allowed, last, error_rate) >= POWER:
             candidate = first if candidate is None else candidate

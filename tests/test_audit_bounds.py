@@ -102,6 +102,14 @@ def test_what_makes_an_audit_complete(audit: Audit, complete: bool) -> None:
         assert audit.sensitivity is audit.specificity is None
 
 
+def test_what_an_audit_counts() -> None:
+    audit = Audit(
+        faulty=1, flagged=10, passed=45, flagged_checked=9, flagged_wrong=8, passed_checked=31, passed_wrong=2
+    )
+    assert (audit.cases, audit.checked, audit.required) == (56, 40, 30)
+    assert Audit(0, 0, 45, least=20).required == 20
+
+
 COVERAGE = [  # true error rate, sensitivity, specificity, cases, passed cases checked
     (0.08, 0.3, 1.0, 150, 30),
     (0.08, 0.5, 1.0, 200, 30),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
+from collections.abc import Callable
 
 import numpy
 import pytest
@@ -13,6 +14,7 @@ from scipy import stats
 
 from pytest_modelroute.judgement.clusters import Samples
 from pytest_modelroute.judgement.gate import Counts, Verdict, judge
+from pytest_modelroute.judgement.intervals import lower_bound, upper_bound
 from pytest_modelroute.registry.model import GatePolicy, Rule
 
 REFERENCE = (2, 0, 3, 1, 0, 0, 1, 0, 0, 0)
@@ -50,6 +52,7 @@ GRID = [
     (tuple(wrong), each)
     for each in (2, 3, 5)
     for wrong in itertools.chain(
+        itertools.product(range(each + 1), repeat=2),
         itertools.product(range(each + 1), repeat=3),
         ((0,) * size + (1,) * ones + (each,) * full for size in (5, 50) for ones in (0, 1, 7) for full in (0, 2, 20)),
     )
@@ -96,6 +99,25 @@ def test_what_could_not_be_obtained_widens_the_bounds() -> None:
     assert holes.bounds[0] == whole.bounds[0]
     assert holes.bounds[1] == samples((1, 1, 0, 0), 2).bounds[1] > whole.bounds[1]
     assert holes.all_right(2) == 0.5
+
+
+def test_a_case_is_flaky_by_the_answers_that_it_has() -> None:
+    assert samples((1, 1, 2, 0), 2).flaky == 2
+    assert samples((1, 1, 2, 0), 2, (0, 1, 0, 1)).flaky == 1
+
+
+@pytest.mark.parametrize("wrong", range(4))
+def test_answers_to_a_single_case_are_worth_one(wrong: int) -> None:
+    assert samples((wrong,), 3).effective_cases == 1
+    assert samples((wrong,), 3).bounds == (lower_bound(wrong / 3, 1), upper_bound(wrong / 3, 1))
+
+
+@pytest.mark.parametrize(
+    "told", [lambda found: found.bounds, lambda found: found.flaky, lambda found: found.all_right(1)]
+)
+def test_no_case_is_dropped_where_another_number_of_them_had_errors(told: Callable[[Samples], object]) -> None:
+    with pytest.raises(ValueError, match="shorter"):
+        told(Samples((1, 0, 0), (0, 0), 2))
 
 
 @pytest.mark.parametrize("rule", Rule)

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from pytest_modelroute.judgement.gate import Counts, Decision, FindingKind, Scope, Verdict, fails_build, judge
+from pytest_modelroute.judgement.gate import Counts, Decision, Finding, FindingKind, Scope, Verdict, fails_build, judge
 from pytest_modelroute.judgement.intervals import beta_cdf, binomial_cdf, lower_bound, upper_bound
 from pytest_modelroute.registry.model import GatePolicy, Rule
 
@@ -184,14 +184,22 @@ def test_observed_compares_exactly_at_the_limit(thousandths: int, cases: int, da
         (GatePolicy(0, Rule.CERTIFIED, 1), counts(0, 9), Verdict.INCONCLUSIVE, FindingKind.UNDECIDED, None),
         (GatePolicy(0, Rule.CERTIFIED, 1), counts(1, 9), Verdict.FAIL, FindingKind.REFUTED, None),
         (GatePolicy(0.999, Rule.CERTIFIED, 1), counts(1, 2), Verdict.PASS, FindingKind.CERTIFIED, None),
+        # A bound that is the threshold itself.
+        (GatePolicy(upper_bound(9, 200), Rule.CERTIFIED, 1), counts(9, 200), Verdict.PASS, FindingKind.CERTIFIED, None),
+        (
+            GatePolicy(lower_bound(24, 200), Rule.CERTIFIED, 1),
+            counts(24, 200),
+            Verdict.INCONCLUSIVE,
+            FindingKind.UNDECIDED,
+            None,
+        ),
     ],
 )
 def test_a_gate_s_verdict(
     policy: GatePolicy, given_counts: Counts, verdict: Verdict, kind: FindingKind, more: int | None
 ) -> None:
-    decision = judge(given_counts, policy)
-    assert decision.verdict is verdict
-    assert [(found.kind, found.scope, found.more_cases) for found in decision.findings] == [(kind, Scope.ALL, more)]
+    expected = Decision(verdict, (Finding(kind, Scope.ALL, given_counts, policy, more),))
+    assert judge(given_counts, policy) == expected
 
 
 @pytest.mark.parametrize("policy", [OBSERVED, CERTIFIED], ids=["observed", "certified"])
@@ -212,7 +220,7 @@ def test_easy_new_cases_cannot_launder_the_base_s_own(
 ) -> None:
     decision = judge(own, policy, base)
     assert decision.verdict is verdict
-    assert [found.scope for found in decision.findings] == [Scope.ALL, Scope.BASE]
+    assert [(found.scope, found.counts) for found in decision.findings] == [(Scope.ALL, own), (Scope.BASE, base)]
 
 
 def test_the_base_s_cases_need_not_reach_the_observed_minimum() -> None:

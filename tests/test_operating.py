@@ -107,14 +107,16 @@ def by_scipy(policy: GatePolicy, cases: int) -> list[Verdict]:
 
 
 @pytest.mark.parametrize("rule", Rule)
-@pytest.mark.parametrize("threshold", [0.01, 0.06, 0.08, 0.3, 0.7])
+@pytest.mark.parametrize("threshold", [0.01, 0.06, 0.08, 0.3, 0.97])
 @pytest.mark.parametrize("cases", [1, 20, 99, 100, 161, 700])
 def test_chances_are_scipy_s_sums_over_its_verdicts(rule: Rule, threshold: float, cases: int) -> None:
     policy = GatePolicy(threshold, rule, 100)
     rates = (1e-6, 0.01, threshold, 0.5, 0.93)
     verdicts = by_scipy(policy, cases)
     order = (Verdict.PASS, Verdict.FAIL, Verdict.INCONCLUSIVE)
-    for rate, chances in zip(rates, operation(policy, cases, rates).chances, strict=True):
+    found = operation(policy, cases, rates)
+    assert found.policy is policy
+    for rate, chances in zip(rates, found.chances, strict=True):
         probabilities = np.asarray(stats.binom.pmf(np.arange(cases + 1), cases, rate)).tolist()
         expected = [
             sum(share for share, each in zip(probabilities, verdicts, strict=True) if each is verdict)
@@ -146,7 +148,10 @@ def test_chances_are_certain_only_where_nothing_else_can_come(
 
 def test_rates_are_whole_per_cents_and_the_threshold_and_go_further_where_it_is_high() -> None:
     whole = tuple(number / 100 for number in range(1, 17))
-    assert assumed_rates(0.08) == assumed_rates(0.0) == whole
+    for threshold in (0.0, 0.03, 0.05, 0.08, 0.12):
+        assert assumed_rates(threshold) == whole
+    assert assumed_rates(0.055) == (*whole[:5], 0.055, *whole[5:])
+    assert assumed_rates(0.024)[:8] == (0.003, 0.006, 0.009, 0.012, 0.015, 0.018, 0.021, 0.024)
     assert assumed_rates(0.125) == tuple(number / 64 for number in range(1, 17))
     for threshold in (number / 1000 for number in range(1, 1000)):
         rates = assumed_rates(threshold)

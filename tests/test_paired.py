@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy import optimize, special
+from scipy import optimize, special, stats
 
-from pytest_modelroute.judgement.paired import Z_95, Discordance, tango_interval, tango_score
+from pytest_modelroute.judgement.paired import Z_95, Discordance, cases_to_certify_margin, tango_interval, tango_score
 
 Z_TWO_SIDED = 1.959963984540054
 
@@ -23,8 +23,8 @@ def test_the_interval_has_its_reference_values(discordance: Discordance, lower: 
     assert tango_interval(discordance, Z_TWO_SIDED) == pytest.approx((lower, upper), abs=5e-7)
 
 
-def score_by_likelihood(b: int, c: int, n: int, d: float) -> float:
-    """z(d) with the share of cases that only the baseline got wrong fitted numerically under the hypothesis."""
+def variance_by_likelihood(b: int, c: int, n: int, d: float) -> float:
+    """Of one case, with the share of those that only the baseline got wrong fitted numerically under the hypothesis."""
 
     def unlikelihood(share: float) -> float:
         logs = special.xlogy((b, c, n - b - c), (share + d, share, 1 - 2 * share - d))
@@ -32,13 +32,32 @@ def score_by_likelihood(b: int, c: int, n: int, d: float) -> float:
 
     low, high = max(0.0, -d), (1 - d) / 2
     share = float(optimize.minimize_scalar(unlikelihood, bounds=(low, high), options={"xatol": 1e-13}).x)
-    return (b - c - n * d) / math.sqrt(n * (2 * share + d - d * d))
+    return 2 * share + d - d * d
+
+
+def score_by_likelihood(b: int, c: int, n: int, d: float) -> float:
+    return (b - c - n * d) / math.sqrt(n * variance_by_likelihood(b, c, n, d))
 
 
 @pytest.mark.parametrize(("b", "c", "n"), [(3, 5, 40), (0, 4, 30), (9, 0, 150), (12, 12, 24), (1, 20, 200)])
 @pytest.mark.parametrize("d", [-0.6, -0.2, -0.03, 0.01, 0.03, 0.3, 0.8])
 def test_the_score_is_that_of_the_restricted_likelihood(b: int, c: int, n: int, d: float) -> None:
     assert tango_score(Discordance(b, c, n), d) == pytest.approx(score_by_likelihood(b, c, n, d), rel=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("discordance", "difference", "score"),
+    [
+        (Discordance(0, 0, 10), 0.0, 0.0),
+        (Discordance(3, 1, 10), 1.0, -math.inf),
+        (Discordance(3, 1, 10), -1.0, math.inf),
+        (Discordance(10, 0, 10), 1.0, 0.0),
+    ],
+)
+def test_a_difference_that_leaves_nothing_to_chance_is_the_true_one_or_infinitely_far(
+    discordance: Discordance, difference: float, score: float
+) -> None:
+    assert tango_score(discordance, difference) == score
 
 
 @pytest.mark.parametrize(("cases", "passes"), [(50, False), (87, False), (88, True), (89, True), (400, True)])
@@ -68,8 +87,9 @@ def test_the_limits_hold_the_difference_and_mirror_when_the_tiers_change_places(
 @pytest.mark.parametrize("cases", [1, 2, 50, 1000])
 def test_where_all_cases_say_the_same_the_limits_have_their_closed_form(cases: int) -> None:
     k = Z_95**2 / cases
-    assert tango_interval(Discordance(cases, 0, cases)) == pytest.approx(((1 - k) / (1 + k), 1.0), rel=1e-9)
-    assert tango_interval(Discordance(0, cases, cases)) == pytest.approx((-1.0, (k - 1) / (1 + k)), rel=1e-9)
+    one, other = tango_interval(Discordance(cases, 0, cases)), tango_interval(Discordance(0, cases, cases))
+    assert one == (pytest.approx((1 - k) / (1 + k), rel=1e-9), 1.0)
+    assert other == (-1.0, pytest.approx((k - 1) / (1 + k), rel=1e-9))
     assert tango_interval(Discordance(0, 0, cases)) == pytest.approx((-k / (1 + k), k / (1 + k)), rel=1e-9)
 
 
@@ -89,3 +109,37 @@ def test_a_candidate_three_points_worse_passes_in_about_one_of_twenty_at_worst(c
         shares = np.array([fixed + 0.03, fixed, 0.97 - 2 * fixed])
         worst = max(worst, float(np.exp(ways + outcomes @ np.log(shares)).sum()))
     assert worst == pytest.approx(size, abs=0.0001)
+
+
+@pytest.mark.parametrize(("b", "c", "n"), [(2, 1, 160), (4, 4, 200), (3, 6, 100), (1, 0, 120), (9, 2, 40)])
+@pytest.mark.parametrize("above", [0.011, 0.03, 0.2])
+def test_the_needed_size_is_the_smallest_with_four_fifths_power_by_the_normal_distribution(
+    b: int, c: int, n: int, above: float
+) -> None:
+    difference = (b - c) / n
+    margin = max(difference, 0.0) + above
+    at_margin = math.sqrt(variance_by_likelihood(b, c, n, margin))
+    spread = math.sqrt((b + c) / n - difference**2)
+
+    def power(size: int) -> float:
+        return float(stats.norm.cdf(((margin - difference) * math.sqrt(size) - Z_95 * at_margin) / spread))
+
+    needed = cases_to_certify_margin(Discordance(b, c, n), margin)
+    assert needed is not None
+    assert power(needed - 1) < 0.8
+    assert power(needed) > 0.79999  # the quantile has four digits
+
+
+@pytest.mark.parametrize(
+    ("discordance", "margin", "needed"),
+    [
+        (Discordance(0, 0, 50), 0.03, 88),
+        (Discordance(0, 5, 100), 0.03, 88),  # so far ahead that the fewest do
+        (Discordance(2, 1, 160), 0.008697821171934187, 20_000),
+        (Discordance(2, 1, 160), 0.008697821171934185, None),  # one more than anybody will collect
+        (Discordance(3, 0, 100), 0.03, None),
+        (Discordance(0, 1, 100), 0.0, None),
+    ],
+)
+def test_the_needed_size_has_its_limits(discordance: Discordance, margin: float, needed: int | None) -> None:
+    assert cases_to_certify_margin(discordance, margin) == needed

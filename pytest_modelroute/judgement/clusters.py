@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from .intervals import ALPHA, beta_cdf, lower_bound, root, upper_bound
@@ -47,7 +47,7 @@ class Samples:
         Unanswered samples make both as wide as they could be.
         """
         at_worst = tuple(wrong + error for wrong, error in zip(self.wrong, self.errors, strict=True))
-        return _bound(self.wrong, self.each, upper=False), _bound(at_worst, self.each, upper=True)
+        return _bound(lower_bound, self.wrong, self.each), _bound(upper_bound, at_worst, self.each)
 
     @property
     def flaky(self) -> int:
@@ -72,10 +72,10 @@ def _effective_cases(wrong: Sequence[int], each: int) -> float:
     return min(max(independent, 1.0), cases * each) * (Z_95 / _t_quantile(cases - 1)) ** 2
 
 
-def _bound(wrong: Sequence[int], each: int, *, upper: bool) -> float:
+def _bound(bound: Callable[[float, float], float], wrong: Sequence[int], each: int) -> float:
     worth = _effective_cases(wrong, each)
     mean = sum(wrong) / (len(wrong) * each)
-    return upper_bound(mean * worth, worth) if upper else lower_bound(mean * worth, worth)
+    return bound(mean * worth, worth)
 
 
 def _t_quantile(freedom: int) -> float:

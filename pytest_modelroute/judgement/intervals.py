@@ -9,7 +9,6 @@ __all__ = ["ALPHA", "beta_cdf", "binomial_cdf", "lower_bound", "root", "upper_bo
 
 ALPHA = 0.05  # one-sided
 
-SMALLEST = 1e-300
 PRECISION = 1e-16
 MOST_STEPS = 10_000
 
@@ -30,23 +29,20 @@ def beta_cdf(x: float, a: float, b: float) -> float:
 
 
 def _fraction(x: float, a: float, b: float) -> float:
+    # Up to x = (a + 1) / (a + b + 2) no denominator comes closer to zero than 1 / (a + b + 2).
     c = 1.0
-    d = 1.0 / _away_from_zero(1.0 - (a + b) * x / (a + 1.0))
+    d = 1.0 / (1.0 - (a + b) * x / (a + 1.0))
     value = d
     for m in range(1, MOST_STEPS):
         even = m * (b - m) * x / ((a + 2 * m - 1.0) * (a + 2 * m))
         odd = -(a + m) * (a + b + m) * x / ((a + 2 * m) * (a + 2 * m + 1.0))
         for term in (even, odd):
-            d = 1.0 / _away_from_zero(1.0 + term * d)
-            c = _away_from_zero(1.0 + term / c)
+            d = 1.0 / (1.0 + term * d)
+            c = 1.0 + term / c
             value *= d * c
         if abs(d * c - 1.0) < PRECISION * 4:
             break
     return value
-
-
-def _away_from_zero(value: float) -> float:
-    return value if abs(value) > SMALLEST else SMALLEST
 
 
 def binomial_cdf(x: float, n: float, p: float) -> float:

@@ -73,7 +73,7 @@ def _cut_offs(policy: GatePolicy, cases: int) -> CutOffs:
 
     numbers = range(cases + 1)
     passing = bisect_left(numbers, 1, key=severity)
-    failing = bisect_left(numbers, 2, lo=passing, key=severity)
+    failing = bisect_left(numbers, 2, key=severity)
     return CutOffs(cases, passing - 1 if passing else None, failing if failing <= cases else None)
 
 
@@ -81,19 +81,15 @@ def _chances(limits: CutOffs, error_rate: float) -> Chances:
     """Exact: where every case is wrong with the same probability, the number of wrong ones is binomial."""
     cases, most, fewest = limits.cases, limits.pass_at_most, limits.fail_at_least
     passes = 0.0 if most is None else binomial_cdf(most, cases, error_rate)
-    fails = 0.0 if fewest is None else _at_least(fewest, cases, error_rate)
+    # P(X >= fewest), which 1 - P(X < fewest) would lose where it is small.
+    fails = 0.0 if fewest is None else beta_cdf(error_rate, fewest, cases - fewest + 1)
     inconclusive = 1.0 - passes - fails
     first, last = 0 if most is None else most + 1, cases if fewest is None else fewest - 1
-    return Chances(*_bounded((passes, fails, inconclusive), (most is not None, fewest is not None, first <= last)))
+    return Chances(*_bounded((passes, most is not None), (fails, fewest is not None), (inconclusive, first <= last)))
 
 
-def _at_least(number: int, cases: int, error_rate: float) -> float:
-    """P(X >= number), which 1 - P(X < number) would lose where it is small."""
-    return 1.0 if number == 0 else beta_cdf(error_rate, number, cases - number + 1)
-
-
-def _bounded(values: Sequence[float], possible: Sequence[bool]) -> list[float]:
+def _bounded(*chances: tuple[float, bool]) -> list[float]:
     """A float may be too coarse to tell almost never from never, and almost always from always."""
-    if sum(possible) == 1:
-        return [float(each) for each in possible]
-    return [min(max(value, TINIEST), ALMOST_ONE) if can else 0.0 for value, can in zip(values, possible, strict=True)]
+    if sum(possible for _, possible in chances) == 1:
+        return [float(possible) for _, possible in chances]
+    return [min(max(value, TINIEST), ALMOST_ONE) if possible else 0.0 for value, possible in chances]

@@ -59,8 +59,8 @@ def tango_interval(discordance: Discordance, z: float = Z_95) -> tuple[float, fl
     if discordance.cases < 1:
         raise ValueError("no cases to compare")
     estimate = discordance.difference
-    lower = -1.0 if estimate <= -1.0 else root(lambda d: tango_score(discordance, d) - z, -1.0, estimate)
-    upper = 1.0 if estimate >= 1.0 else root(lambda d: tango_score(discordance, d) + z, estimate, 1.0)
+    lower = root(lambda d: tango_score(discordance, d) - z, -1.0, estimate)
+    upper = root(lambda d: tango_score(discordance, d) + z, estimate, 1.0)
     return lower, upper
 
 

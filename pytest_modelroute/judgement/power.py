@@ -23,35 +23,32 @@ def cases_to_certify(error_rate: float, threshold: float) -> int | None:
     """
     if error_rate >= threshold or binomial_cdf(0, MOST_CASES, threshold) > ALPHA:
         return None
-    start = _cautious_start(error_rate, threshold)
-    candidate: int | None = None
-    good = 0
-    for allowed, first, last in _teeth(threshold, start):
+    teeth = _teeth(threshold, _cautious_start(error_rate, threshold))
+    candidate: tuple[int, int] | None = None  # its size, and the tooth that settles it
+    while True:
+        allowed, first, last = next(teeth)
         if candidate is None and first > MOST_CASES:
-            break
+            return None
         # Within a tooth the same number of errors passes, so power falls to its last size.
-        if binomial_cdf(allowed, last, error_rate) >= POWER:
-            candidate = first if candidate is None else candidate
-            good += 1
-            if good >= TEETH_TO_TRUST:
-                break
-        else:
-            candidate, good = None, 0
-    return candidate
+        if binomial_cdf(allowed, last, error_rate) < POWER:
+            candidate = None
+        elif candidate is None:
+            candidate = first, allowed + TEETH_TO_TRUST
+        elif allowed == candidate[1]:
+            return candidate[0]
 
 
 def _cautious_start(error_rate: float, threshold: float) -> int:
-    """A size well below the one that is sought: the normal approximation's, less several teeth."""
+    """A size below the one that is sought: the normal approximation's, at most one tooth too large, less several."""
     spread, spread_at_limit = (math.sqrt(share * (1 - share)) for share in (error_rate, threshold))
     size = ((Z_ALPHA * spread_at_limit + Z_POWER * spread) / (threshold - error_rate)) ** 2
-    errors = spread * math.sqrt(size)
-    return max(1, int(min(size * (1 - 5 / errors), MOST_CASES + 1))) if errors > 5 else 1
+    return max(1, int(min(size, MOST_CASES) - 5 / threshold))
 
 
 def _teeth(threshold: float, start: int) -> Iterator[tuple[int, int, int]]:
     """From the tooth that holds size `start` on: the errors that pass, the first and the last size where they do."""
     allowed = _allowed(threshold, start)
-    first = _first_size(allowed, threshold, allowed + 1)
+    first = _first_size(allowed, threshold, allowed)
     while True:
         following = _first_size(allowed + 1, threshold, first)
         yield allowed, first, following - 1

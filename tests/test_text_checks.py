@@ -22,8 +22,9 @@ def scorer(name: str) -> Scorer:
     return make_scorer(policy(f'{{kind: python, function: "text_checks:{name}"}}'), importer)
 
 
-def summarized(text: str, *facts: list[str]) -> Score:
-    return scorer("summary").score(text, {"facts": list(facts)}, {})
+def summarized(text: str, *facts: list[str], source: str | None = None) -> Score:
+    given = {"text": text if source is None else source}
+    return scorer("summary").score(text, {"facts": list(facts)}, given)
 
 
 SAME = [
@@ -49,6 +50,8 @@ SAME = [
     ("30%", "30 per cent"),
     ("30%", "30 percent"),
     ("ten days", "within 10 days"),
+    ("22 years", "twenty-two years"),
+    ("7:30 am", "at half past seven"),
     ("CX-400", "the CX 400"),
     ("refund*", "They are refunded."),
     ("Nuit d'Ambre", "\u201cNuit d\u2019Ambre\u201d"),
@@ -98,7 +101,15 @@ def test_a_summary_has_at_most_forty_words() -> None:
     assert summarized("boiler " * 43, ["boiler"]) == Score(False, "has 43 words, 3 too many")
 
 
-GIVEN = {"to": "Mr and Mrs Lund", "from": "Dr Ada Field"}
+def test_a_number_that_stands_in_no_text_is_invented() -> None:
+    source = "Ten vans, €1,200 each, come at half past seven on March 3rd. The thirty-five old ones go."
+    for right in ("10 vans at 1200 euros", "On 3 March, 7:30 am", "35 old vans", "a dozen vans"):
+        assert summarized(right, source=source) == RIGHT
+    for wrong, number in (("11 vans", "11"), ("€1,250 each", "1250"), ("at 8 am", "8"), ("on 30 March", "30")):
+        assert summarized(wrong, source=source) == Score(False, f"says {number}, which nobody told it")
+
+
+GIVEN = {"to": "Mr and Mrs Lund", "from": "Dr Ada Field", "purpose": "sofa", "say": ["9 May instead of 2 May"]}
 WANTED = {"facts": [["sofa"], ["9 May"]], "never": ["lorry", "discount*"]}
 GOOD = "Dear Mr and Mrs Lund,\n\nYour sofa comes on 9 May. Thank you for waiting.\n\nKind regards,\nAda Field"
 EMAILS = [

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from pytest_modelroute.evaluation.requests import canonical_key
 from pytest_modelroute.registry.model import Tier
@@ -137,12 +138,7 @@ def test_the_title_task_s_grader_is_audited_blind_and_the_audit_says_by_whom(exa
 
 def test_golden_and_development_sets_share_no_text() -> None:
     for task in (*TASKS, GRADED, *CHECKED):
-        golden, dev = (
-            [json.loads(line) for line in (ROOT / f"fixtures/{name}/{task}.jsonl").read_text("utf-8").splitlines()]
-            for name in ("golden", "dev")
-        )
-        texts = [text.strip().casefold() for case in golden + dev for text in texts_of(case["input"])]
-        assert len(texts) == len(set(texts))
+        golden, texts = texts_of(task, *(("purpose", "say") if task == "draft_email" else ("text",)))
         path = "fixtures/order_desk.py" if task == "answer_order_question" else f"fixtures/prompts/{task}.yaml"
         prompt = (ROOT / path).read_text("utf-8").casefold()
         assert not [text for text in texts if len(text) > 30 and text in prompt]
@@ -154,9 +150,27 @@ def test_golden_and_development_sets_share_no_text() -> None:
             assert {"ambiguous", "two-topics"} & tags
 
 
-def texts_of(given: dict[str, Any]) -> list[str]:
-    """The text of a case, or the lines of its brief."""
-    return [given["text"]] if "text" in given else [given["purpose"], *given["say"]]
+@pytest.mark.parametrize(("task", "parts"), [("review_code", ("purpose", "code")), ("plan_agent_steps", ("goal",))])
+def test_golden_and_development_sets_of_code_and_plans_share_none(task: str, parts: tuple[str, ...]) -> None:
+    messages = yaml.safe_load((ROOT / f"fixtures/prompts/{task}.yaml").read_text("utf-8"))["messages"]
+    prompt = "\n".join(message["content"] for message in messages).casefold()
+    for part in parts:
+        golden, texts = texts_of(task, part)
+        assert len(golden) >= 120
+        assert not [text for text in texts if len(text) > 20 and text in prompt]
+
+
+def texts_of(task: str, *parts: str) -> tuple[list[dict[str, Any]], list[str]]:
+    """The golden cases of a task, and the texts of these and of its development set: no two are the same."""
+    golden, dev = (
+        [json.loads(line) for line in (ROOT / f"fixtures/{name}/{task}.jsonl").read_text("utf-8").splitlines()]
+        for name in ("golden", "dev")
+    )
+    values = [case["input"][part] for case in golden + dev for part in parts]
+    lines = [line for value in values for line in ([value] if isinstance(value, str) else value)]
+    texts = [line.strip().casefold() for line in lines]
+    assert len(texts) == len(set(texts))
+    return golden, texts
 
 
 def local_models(state: Path, *arguments: str) -> subprocess.CompletedProcess[str]:

@@ -129,6 +129,7 @@ def test_each_label_is_kept_at_once_and_the_walk_goes_on_there(graded: Project) 
     assert (first["case"], first["correct"], first["by"], first["tier"]) == (f"reply {shown[0]}", True, "Rosa", "small")
     assert (second["correct"], second["note"]) == (False, "the name is missing")
     assert first["answer"].startswith("sha256:")
+    assert "'hm' is none of them: r is right, w is wrong, s is skip, q is quit\n" in done.stdout
     again = audit(graded, "reply", typed="")
     assert asked(again.stdout) == [shown[2]], "the one that was skipped comes again; the end of the input is a quit"
     assert len(labels(graded)) == 3

@@ -96,6 +96,24 @@ def test_the_tier_that_is_too_cheap_is_red_by_trying_and_by_editing(example: Pro
         assert by_try[part] == by_edit[part]
 
 
+def test_the_tool_loop_of_the_base_finds_the_file_beside_it(example: Project) -> None:
+    registry = example.folder / "fixtures/modelroute.yaml"
+    text = registry.read_text(encoding="utf-8")
+    registry.write_text(re.sub(r"(answer_order_question:\n    tier: )\w+", r"\1small", text), encoding="utf-8")
+    path = example.folder / "out.json"
+    gate = "fixtures/modelroute.yaml::answer_order_question::gate"
+    try:
+        done = example.pytest("--modelroute", gate, "--modelroute-base=main", f"--modelroute-json={path}")
+        read = json.loads(path.read_text(encoding="utf-8"))
+    finally:
+        registry.write_text(text, encoding="utf-8")
+        path.unlink(missing_ok=True)
+    assert done.returncode == 1
+    assert "nothing to compare with" not in done.stdout
+    paired = next(task["paired"] for task in read["tasks"] if task["task"] == "answer_order_question")
+    assert (paired["tier"], paired["cases"], paired["wrong"]) == ("large", 100, 5)
+
+
 def test_every_case_of_every_task_is_recorded_by_every_tier() -> None:
     for task in TASKS:
         lines = (ROOT / f"fixtures/golden/{task}.jsonl").read_text(encoding="utf-8").splitlines()

@@ -224,6 +224,22 @@ def test_a_model_of_another_tier_that_answers_is_an_error(forks: Forks, tmp_path
         assert f"{STAND_IN}: see what the endpoint serves, and record again" in found["results"][0]["detail"]
 
 
+@pytest.mark.parametrize("more", [(), ("-n", "2")], ids=["alone", "in workers"])
+def test_a_grader_that_another_model_answers_for_is_warned_about(
+    forks: Forks, tmp_path: Path, more: tuple[str, ...]
+) -> None:
+    def another(body: dict[str, Any], number: int) -> Reply:
+        reply = Models()(body, number)
+        return dataclasses.replace(reply, body=reply.body.replace(b'"large-1"', b'"another"'))
+
+    with MessagesServer(another) as server:
+        project = graded_project(tmp_path, server, cases=3)
+        assert forks.record(project).returncode == 0
+    done = project.pytest("--modelroute", *more)
+    assert done.returncode == 0, done.stdout
+    assert "reply: its grader large asks for large-1, and another answered" in done.stdout
+
+
 @pytest.mark.parametrize("model", ["large-1-20260101", "another"])
 def test_a_name_that_no_tier_has_is_no_error(forks: Forks, tmp_path: Path, model: str) -> None:
     def renamed(body: dict[str, Any], number: int) -> Reply:

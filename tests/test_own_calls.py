@@ -13,6 +13,7 @@ import pytest
 from .live import Done, Forks, interactions, live_project, report, results
 from .messages_server import MessagesServer, Reply, message
 from .projects import LABELS, Project, answer, git
+from .test_cli_cassettes import cassettes, fine
 
 JSON = "--modelroute-json=report.json"
 CASES = 3
@@ -221,6 +222,41 @@ def test_a_changed_function_is_a_change_of_the_prompt(own: Project, forks: Forks
     assert [change["kind"] for change in changes] == ["prompt_changed"]
 
 
+BESIDE = {
+    "beside it": ("agent.py", "Path(__file__).with_name('texts.json')", "texts.json"),
+    "below it": ("agent.py", "Path(__file__).resolve().parent / 'texts' / 'tool.json'", "texts/tool.json"),
+    "in its package": ("desk/agent.py", "Path(__file__).with_name('texts.json')", "desk/texts.json"),
+}
+
+
+@pytest.mark.parametrize(("module", "found", "file"), BESIDE.values(), ids=BESIDE)
+def test_a_function_of_the_base_finds_the_files_that_lay_beside_it(
+    own: Project, forks: Forks, server: MessagesServer, module: str, found: str, file: str
+) -> None:
+    seen = "from pathlib import Path\nwith open('seen.txt', 'a') as file:\n    print(__file__, file=file)\n"
+    code = seen + (own.folder / "agent.py").read_text()
+    (own.folder / "agent.py").unlink()
+    for name in (module, file):
+        (own.folder / name).parent.mkdir(exist_ok=True)
+    (own.folder / module).write_text(code.replace('"Tool for "', f"json.loads(({found}).read_text())"))
+    (own.folder / file).write_text('"Tool for "')
+    own.replace('"agent:answer"', f"'{module.removesuffix('.py').replace('/', '.')}:answer'")
+    git(own.folder, "init", "-q", "-b", "main")
+    assert forks.record(own).returncode == 0
+    git(own.folder, "add", ".")
+    git(own.folder, "commit", "-q", "-m", "base")
+    (own.folder / file).write_text('"Tool please for "')
+    (own.folder / module).write_text((own.folder / module).read_text() + "LIMIT = 3\n")
+    assert forks.record(own).returncode == 0  # without the base, whose recordings then go
+    done = offline(forks, own, "--modelroute-base=main")
+    assert "nothing to compare with" not in done.stdout
+    paired = report(own)["classify"]["paired"]
+    assert (paired["tier"], paired["cases"], paired["broke"]) == ("large", CASES, [])
+    (then,) = {Path(path) for path in (own.folder / "seen.txt").read_text().splitlines()} - {own.folder / module}
+    assert then.parts[-len(Path(module).parts) :] == Path(module).parts
+    assert not then.exists(), "it is gone with the session"
+
+
 @pytest.mark.parametrize(
     ("old", "new", "told"),
     [
@@ -350,6 +386,9 @@ def test_a_function_calls_the_hosts_that_are_named_and_no_others(
     assert len(interactions(project)) == (2 * CASES if allowed else 0)
     if allowed:
         assert offline(forks, project).returncode == 0
+        (file,) = json.loads(fine(cassettes(project, "list", "--json")))["cassettes"][-1:]
+        usd = CASES * (10 * 4 + 5 * 16) / 1e6
+        assert (file["model"], file["usd"]) == ("large-1", pytest.approx(usd)), "the other host is not priced"
     else:
         found = results(project)["message-001"]
         assert found["kind"] == "call"

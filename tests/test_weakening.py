@@ -242,6 +242,23 @@ def test_a_new_entry_must_name_a_change_and_a_reason(guarded: Project, entry: st
     assert guarded.pytest("--modelroute").returncode == 0  # without a base they are not checked
 
 
+@pytest.mark.parametrize(
+    ("reason", "told"),
+    [
+        ("agreed with the desk, see 512", "acknowledged.0: unknown key 'see 512'"),
+        ("agreed: see 512", "broken YAML: while parsing a flow mapping"),
+        ("agreed with the desk #512", "broken YAML: while parsing a flow mapping"),
+    ],
+)
+def test_a_reason_that_needs_quotes_is_told_so(guarded: Project, reason: str, told: str) -> None:
+    LOOSENING["a threshold"][0](guarded)
+    acknowledge(guarded, entries(guarded.pytest("--modelroute", BASE).stdout))
+    guarded.replace("reason: 'agreed with the desk'", f"reason: {reason}")
+    done = guarded.pytest("--modelroute", BASE)
+    assert (done.returncode, told in done.stderr) == (4, True), done.stderr
+    assert "fix: put a text that holds , : # { or } in quotes: inside of { } these end it" in done.stderr
+
+
 def test_an_entry_where_nothing_changes_says_so(guarded: Project) -> None:
     acknowledge(guarded, ["- {kind: upgrade, task: reply, from: a, to: b, reason: agreed with the desk}"])
     done = guarded.pytest("--modelroute", BASE)

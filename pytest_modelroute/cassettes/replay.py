@@ -7,6 +7,7 @@ import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
+from types import MappingProxyType
 from typing import Any
 from urllib.parse import quote, unquote
 
@@ -83,11 +84,19 @@ def check_writable(path: Path) -> None:
 class Recordings:
     """The cassettes below one folder of one tree of files. Each is opened once, at its first use.
 
-    `hidden` takes credentials out of what is told of a request.
+    `hidden` takes credentials out of what is told of a request. `names` has the names that tasks are filed under, where
+    they are called otherwise now.
     """
 
-    def __init__(self, files: Files, folder: PurePosixPath, hidden: Callable[[str], str] = str) -> None:
+    def __init__(
+        self,
+        files: Files,
+        folder: PurePosixPath,
+        hidden: Callable[[str], str] = str,
+        names: Mapping[str, str] = MappingProxyType({}),
+    ) -> None:
         self._hidden = hidden
+        self._names = names
         self._files = files
         self._folder = folder
         self._cassettes: dict[tuple[str, str], Cassette] = {}
@@ -95,7 +104,8 @@ class Recordings:
 
     def cassette(self, task: str, model: str) -> Cassette:
         if (task, model) not in self._cassettes:
-            path = cassette_path(self._folder, task, model)
+            name, grades, role = task.partition("@")
+            path = cassette_path(self._folder, f"{self._names.get(name, name)}{grades}{role}", model)
             self._cassettes[task, model] = open_cassette(self._files, path)
         return self._cassettes[task, model]
 

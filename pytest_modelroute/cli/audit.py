@@ -18,6 +18,7 @@ from ..registry.model import Tier
 from ..reporting.auditing import grader_report, judgements
 from ..reporting.exchange import judged_lines
 from ..reporting.grader import audit_lines, grader_to_wire
+from ..reporting.text import printable
 from ..reporting.wording import counted
 from .main import ExitStatus
 from .opening import Opened, gated_task, invocation, open_project, own_code_aside, record_command
@@ -25,6 +26,7 @@ from .opening import Opened, gated_task, invocation, open_project, own_code_asid
 __all__ = ["run"]
 
 WORDS = {"r": "right", "w": "wrong", "s": "skip", "q": "quit"}
+KEYS = ", ".join(f"{key} is {word}" for key, word in WORDS.items())
 ASKED = "right, wrong, skip or quit? [r/w/s/q, with a note if you like] "
 
 
@@ -159,6 +161,7 @@ class _Walk:
             word = WORDS.get(first.lower(), first.lower())
             if word in WORDS.values():
                 return word, note.strip()
+            print(f"'{printable(first)}' is none of them: {KEYS}")
 
     def _keep(self, judged: Judged, correct: bool, note: str) -> None:
         now = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds").replace("+00:00", "Z")

@@ -5,7 +5,8 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -14,7 +15,7 @@ from .. import strict_json
 from ..errors import InputError, Place, did_you_mean
 from ..registry.changes import Change, ChangeKind
 from ..registry.files import Files
-from ..registry.fingerprints import named
+from ..registry.fingerprints import DIGITS, named
 from .answers import WrongKind
 from .evaluate import CaseResult, Outcome
 from .golden import ABSENT, GoldenCase
@@ -193,18 +194,39 @@ def _label(line: Mapping[str, Any], place: Place) -> Label:
     return Label(**line)
 
 
-def audit_changes(task: str, base: Labels, head: Labels, path: PurePosixPath) -> Iterator[Change]:
-    """One change for all labels of the base that are gone or say the opposite; labels are only ever added otherwise."""
-    lost = {
-        label.case: (label, head.by_answer.get(answer))
-        for answer, label in sorted(base.by_answer.items())
-        if (now := head.by_answer.get(answer)) is None or now.correct != label.correct
+def audit_changes(
+    task: str, base: Labels, head: Labels, path: PurePosixPath, recorded: Callable[[Collection[str]], Set[str]]
+) -> Iterator[Change]:
+    """One change for all labels that are new, say the opposite, or are gone while their answer still stands.
+
+    A new label makes a gate pass as well as one that is gone, and no label tells with what care it was given.
+    `recorded` gives the answers that are recorded for some cases today.
+    """
+    gone = {answer: label for answer, label in base.by_answer.items() if answer not in head.by_answer}
+    still = recorded({label.case for label in gone.values()}) if gone else frozenset()
+    found: dict[str, tuple[Label | None, Label | None]] = {
+        answer: (label, None) for answer, label in gone.items() if answer in still
     }
-    if lost:
-        old = named({case: before.correct for case, (before, _) in lost.items()}, "labels")
-        new = named({case: None if after is None else after.correct for case, (_, after) in lost.items()}, "labels")
+    for answer, label in head.by_answer.items():
+        before = base.by_answer.get(answer)
+        if before is None or before.correct != label.correct:
+            found[answer] = (before, label)
+    if found:
+        old, new = (_told({answer: pair[side] for answer, pair in found.items()}, base, head) for side in (0, 1))
+        old = old if any(before for before, _ in found.values()) else None
         undoing = f"put the labels of the base back in {path}"
         yield Change(ChangeKind.AUDIT_CHANGED, task, old, new, Place(str(path)), undoing=undoing, loosens=True)
+
+
+def _told(labels: Mapping[str, Label | None], *sides: Labels) -> Any:
+    """What the labels of some answers say, by case, or by case and answer where several are of one case."""
+    cases = {answer: label.case for side in sides for answer, label in side.by_answer.items() if answer in labels}
+    shared = Counter(cases.values())
+    names = {
+        answer: case if shared[case] == 1 else f"{case} {answer[: len('sha256:') + DIGITS]}"
+        for answer, case in cases.items()
+    }
+    return named({names[answer]: label and label.correct for answer, label in labels.items()}, "labels")
 
 
 def add_lines(path: Path, *lines: Mapping[str, Any]) -> None:

@@ -46,7 +46,8 @@ class CaseResult:
 
     `latency_ms`, `usage` and `usd` are of all its calls, and None where a recording does not tell. `lasting` is of an
     error that recording again cannot help, `cassette` the file that git may have as it was, where an error is one of
-    its recording. `escalated` is of an answer that another tier gave instead.
+    its recording. `graded_by` is the model that graded it, where one did; `escalated` is of an answer that another tier
+    gave instead.
     """
 
     case: str
@@ -63,6 +64,7 @@ class CaseResult:
     models: tuple[str, ...]
     lasting: bool = False
     cassette: str = ""
+    graded_by: str = ""
     usd: float | None = None
     escalated: Escalated | None = None
 
@@ -187,11 +189,11 @@ class Evaluation:
         try:
             obtained = self.material.asker.obtain(trial, self.tier, self._recordings, self._command, self._play)
             answer = obtained.answer
-            kind, detail, recordings = answer.fault, answer.detail, obtained.recordings
+            kind, detail, recordings, graded_by = answer.fault, answer.detail, obtained.recordings, ""
             if kind is None:
                 score = self.material.score(answer.output, case, self._command, self._play)
                 kind, detail = (None if score.correct else WrongKind.MISMATCH), score.detail
-                recordings = max(recordings, score.recordings)
+                recordings, graded_by = max(recordings, score.recordings), score.model
         except UnobtainedAnswer as error:
             return self._error(trial, error)
         except InputError as error:  # a prompt builder that no longer answers as it did when the keys were made
@@ -210,6 +212,7 @@ class Evaluation:
             recordings=recordings,
             models=obtained.models,
             usd=cost_in_usd(obtained.usage, self.tier.price),
+            graded_by=graded_by,
         )
 
     @staticmethod

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import dataclasses
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import PurePosixPath
 from typing import Any
 
@@ -33,7 +33,7 @@ from .requests import RequestBuilder, canonical_key
 from .scorer import Score, Scorer
 from .templates import compile_rubric
 
-__all__ = ["Grader", "count_grades", "gradable", "grader_of", "make_grader", "wanted_grades"]
+__all__ = ["Grader", "count_grades", "gradable", "grader_of", "make_grader", "recorded_answers", "wanted_grades"]
 
 VERDICT = SchemaDocument(
     PurePosixPath("the grader's verdict"),
@@ -127,7 +127,8 @@ class Grader(Scorer):
             message = recorded_body(interaction, self._holding(key).cassette(self.shelf, self.tier.model).label)
             if play is not None:
                 message = play(interaction, self.tier, arguments)
-            refuse_stand_in(message.get("model"), self.tier.model, self._tiers)
+            model = message.get("model")
+            refuse_stand_in(model, self.tier.model, self._tiers)
             answer = self._reader.read(message)
         except UnobtainedAnswer as error:
             raise self._ungraded(error, error.kind) from None
@@ -136,7 +137,8 @@ class Grader(Scorer):
             problem = "the verdict stands before its reasons"
         if problem is not None:
             raise self._broken(f"{self.tier.name} gave no verdict: {problem}")
-        return Score(answer.output["verdict"] == "right", answer.output["reasons"], interaction.recordings)
+        said, by = answer.output, model if isinstance(model, str) else ""
+        return Score(said["verdict"] == "right", said["reasons"], interaction.recordings, by)
 
     def fault(self, case: GoldenCase, output: Any) -> ErrorKind | None:
         """Why the output's recorded grade is none; GRADER where it is recorded whole, and gives no verdict."""
@@ -220,6 +222,18 @@ def gradable(
             continue
         if answer.fault is None:
             yield trial, answer.output
+
+
+def recorded_answers(
+    material: TaskMaterial, tiers: Iterable[Tier], recordings: Recordings, cases: Collection[str]
+) -> frozenset[str]:
+    """The answers of these tiers to some cases, given by their ids, as labels name them."""
+    chosen = [case for case in material.cases if case.id in cases]
+    return frozenset(
+        judged_answer(trial.case, output)
+        for tier in tiers
+        for trial, output in gradable(material, tier, recordings, chosen)
+    )
 
 
 def count_grades(

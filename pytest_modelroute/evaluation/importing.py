@@ -11,7 +11,8 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from ..errors import InputError, Place
-from ..registry.files import Files
+from ..registry.base import CommitFiles
+from ..registry.checkout import Checkout
 from ..registry.prompts import find_module
 
 __all__ = ["BaseImporter", "Importer", "parameters_taken"]
@@ -52,10 +53,15 @@ class Importer:
 class BaseImporter(Importer):
     """Imports functions as the base had them; a module from outside the project is the environment's."""
 
-    def __init__(self, rootdir: Path, folder: PurePosixPath, files: Files) -> None:
+    def __init__(self, rootdir: Path, folder: PurePosixPath, files: CommitFiles) -> None:
         super().__init__(rootdir, folder)
         self._files = files
         self._folder = folder
+        self._checkout = Checkout(files, rootdir)
+
+    def close(self) -> None:
+        """Take back what was laid out on disk; its functions may need that until then."""
+        self._checkout.close()
 
     def function(self, reference: str, place: Place, key: str = "python") -> Callable[..., Any]:
         module_name, _, name = reference.partition(":")
@@ -66,7 +72,8 @@ class BaseImporter(Importer):
         path, source = found
         module = types.ModuleType(module_name)
         label = self._files.label(path)
-        module.__dict__.update(__file__=label, __package__=module_name.rpartition(".")[0])
+        file = str(self._checkout.path(path))  # it may read files beside itself
+        module.__dict__.update(__file__=file, __package__=module_name.rpartition(".")[0])
         try:
             exec(compile(source, label, "exec"), module.__dict__)  # noqa: S102  # the base's own code, as trusted as head's
             function: Callable[..., Any] = getattr(module, name)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Container, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from .. import strict_json
+from ..cassettes.client import endpoint_host
 from ..cassettes.index import Cassette, open_cassette
 from ..cassettes.journal import FOLDER, Journal
 from ..cassettes.lines import KEY_IN_LINE, LINE_START, Interaction, parse_line
@@ -15,10 +15,11 @@ from ..errors import ErrorKind, InputError, UnobtainedAnswer
 from ..registry.asked import OwnCall
 from ..registry.files import WorkingTree
 from ..registry.model import Registry, Task, Tier
-from .answers import Usage, usage_of
+from .answers import Usage
 from .costs import cost_in_usd, total_usage
 from .evaluate import TaskMaterial
 from .grading import Grader, count_grades, grader_of, wanted_grades
+from .metering import metered
 from .planning import wanted_keys
 from .project import Project
 
@@ -198,7 +199,10 @@ def _of_task(project: Project, task: Task, model: str, path: PurePosixPath, cont
     tallies = [_tally(project, material, task, tier) for tier in tiers]
     priced = next((tier.price for tier in tiers if tier.price is not None), None)
     interactions = contents.interactions if contents is not None else ()
-    usages = _usages(interactions, own=isinstance(task.prompt, OwnCall))
+    ours = {endpoint_host(tier) for tier in tiers}
+    own = task.prompt if isinstance(task.prompt, OwnCall) else None
+    others = [host for host in own.hosts if host not in ours] if own is not None else []
+    usages = _usages(interactions, own=own is not None, hosts=others)
     return CassetteFile(
         path=path,
         task=task.name,
@@ -264,15 +268,7 @@ def _most(interactions: Iterable[Interaction]) -> int | None:
     return max((each.recordings for each in interactions), default=None)
 
 
-def _usages(interactions: Iterable[Interaction], *, own: bool) -> list[Usage | None]:
-    """The tokens of each interaction; `own` is whether calls that are no messages, of other hosts, stand among them."""
-    found = []
-    for interaction in interactions:
-        try:
-            body = strict_json.parse(interaction.response_body)
-        except ValueError:
-            body = None
-        usage = body.get("usage") if isinstance(body, dict) else None
-        if usage is not None or not own:
-            found.append(usage_of(usage))
-    return found
+def _usages(interactions: Iterable[Interaction], *, own: bool, hosts: Container[str] = ()) -> list[Usage | None]:
+    """The tokens of each interaction; `own` is whether calls that are no messages, as those to `hosts`, stand here."""
+    took = [metered(each, hosts) for each in interactions]
+    return [each.usage for each in took if each.priced or not own]

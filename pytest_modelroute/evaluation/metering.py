@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Container, Iterable
+from collections.abc import Collection, Container, Iterable
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
@@ -13,7 +13,7 @@ from ..errors import ErrorKind, UnobtainedAnswer
 from ..registry.model import Tier
 from .answers import Usage, usage_of
 
-__all__ = ["Metered", "is_dated", "metered", "refuse_stand_in"]
+__all__ = ["Metered", "metered", "others_than", "refuse_stand_in"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,9 +47,16 @@ def _is_stream(interaction: Interaction) -> bool:
     return any(text.startswith("text/event-stream") for text in types)
 
 
-def is_dated(answered: str, asked: str) -> bool:
+def _is_dated(answered: str, asked: str) -> bool:
     """Whether the one is the dated model that the other, an alias, stands for."""
     return re.fullmatch(re.escape(asked) + r"-\d{8}", answered) is not None
+
+
+def others_than(asked: str, answered: Collection[str]) -> list[str]:
+    """The models that answered and are not the one asked for; an alias is answered by one dated model."""
+    others = set(answered) - {asked}
+    dated = {model for model in others if _is_dated(model, asked)}
+    return sorted(others if len(dated) > 1 else others - dated)
 
 
 def refuse_stand_in(answered: object, asked: object, tiers: Iterable[Tier]) -> None:
@@ -57,7 +64,7 @@ def refuse_stand_in(answered: object, asked: object, tiers: Iterable[Tier]) -> N
 
     What any other name means only the endpoint knows: that is warned about.
     """
-    if not isinstance(answered, str) or not isinstance(asked, str) or answered == asked or is_dated(answered, asked):
+    if not isinstance(answered, str) or not isinstance(asked, str) or answered == asked or _is_dated(answered, asked):
         return
     others = [tier.name for tier in tiers if tier.model == answered]
     if others:

@@ -12,6 +12,7 @@ from typing import Any
 from ..cassettes.replay import Recordings
 from ..errors import InputError
 from ..registry.asked import OwnCall
+from ..registry.base import CommitFiles
 from ..registry.files import Files
 from ..registry.model import Registry, Task
 from .answers import AnswerReader
@@ -20,6 +21,7 @@ from .evaluate import TaskMaterial
 from .golden import GoldenCase, load_golden
 from .grading import grader_of, make_grader
 from .importing import BaseImporter, Importer
+from .renaming import earlier_names, under_new_names
 from .requests import RequestBuilder
 from .scorer import Scorer
 from .scoring import check_output, make_scorer
@@ -41,12 +43,13 @@ class Baseline:
     """The base: its registry, and for each task that both sides gate what answers the head's cases there.
 
     `shared` has, by task, the ids of head's cases that the base has too, by id or by equal content; `cases` the base's
-    own ones, as they were.
+    own ones, as they were. `registry` has tasks that go on under another name under head's; `earlier_names` has theirs.
     """
 
     files: Files
     registry: Registry
-    importer: Importer
+    earlier_names: Mapping[str, str]
+    importer: BaseImporter
     materials: Mapping[str, TaskMaterial]
     recordings: Recordings
     shared: Mapping[str, frozenset[str]]
@@ -103,10 +106,12 @@ def _asker(task: Task, registry: Registry, files: Files, import_function: Callab
     return PromptAsker(task, requests, reader, files.label(task.golden), registry.tiers)
 
 
-def load_baseline(files: Files, registry: Registry, head: Project, rootdir: Path) -> Baseline:
+def load_baseline(files: CommitFiles, registry: Registry, head: Project, rootdir: Path) -> Baseline:
     """Load what the base would have answered: its prompts, requests and recordings, head's expectations and scorer."""
+    names = earlier_names(files, registry, head.registry, head.materials)
+    registry = under_new_names(registry, names)
     importer = BaseImporter(rootdir, registry.folder, files)
-    recordings = Recordings(files, registry.cassettes)
+    recordings = Recordings(files, registry.cassettes, names=names)
     materials = {}
     shared = {}
     cases_of = {}
@@ -135,7 +140,7 @@ def load_baseline(files: Files, registry: Registry, head: Project, rootdir: Path
             scorer=material.scorer if grader is None else grader.reading(last=(recordings,)),
             golden_label=files.label(task.golden),
         )
-    return Baseline(files, registry, importer, materials, recordings, shared, cases_of, tuple(warnings))
+    return Baseline(files, registry, names, importer, materials, recordings, shared, cases_of, tuple(warnings))
 
 
 def _shared(base: tuple[GoldenCase, ...], head: tuple[GoldenCase, ...]) -> frozenset[str]:

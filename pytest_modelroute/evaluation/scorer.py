@@ -19,11 +19,15 @@ __all__ = ["RIGHT", "BuiltIn", "Score", "Scorer", "part_of", "pointer_of", "told
 
 @dataclass(frozen=True, slots=True)
 class Score:
-    """Whether an output is correct, and if not, why; `recordings` is how often another grade was recorded for it."""
+    """Whether an output is correct, and if not, why.
+
+    Of a grade, `recordings` is how often another one was recorded for the output, and `model` what answered.
+    """
 
     correct: bool
     detail: str = ""
     recordings: int = 0
+    model: str = ""
 
 
 RIGHT = Score(True)

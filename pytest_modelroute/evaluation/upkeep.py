@@ -13,7 +13,8 @@ from ..cassettes.lines import Interaction, cassette_text
 from ..cassettes.lock import RecordingLock
 from ..cassettes.replay import Recordings, cassette_path
 from ..errors import InputError
-from ..registry.files import Files, WorkingTree
+from ..registry.base import CommitFiles
+from ..registry.files import WorkingTree
 from ..registry.model import Registry
 from ..writing import write_atomically
 from .evaluate import TaskMaterial
@@ -95,7 +96,7 @@ def head_side(project: Project) -> Side:
     return Side(project.registry, project.materials, project.recordings, graders)
 
 
-def base_side(files: Files, registry: Registry, head: Project, rootdir: Path) -> tuple[Side, tuple[str, ...]]:
+def base_side(files: CommitFiles, registry: Registry, head: Project, rootdir: Path) -> tuple[Side, tuple[str, ...]]:
     """All that the base needs, also for cases that head has no more; and warnings, in words."""
     gated = {name: task for name, task in registry.tasks.items() if task.gated}
     materials = {}

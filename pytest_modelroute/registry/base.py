@@ -111,6 +111,12 @@ class CommitFiles:
         self._changed = frozenset(_paths(changed).split("\0"))
         self._working_tree = WorkingTree(rootdir)
 
+    @property
+    def changes(self) -> frozenset[PurePosixPath]:
+        """The files below rootdir that the commit or the working tree has otherwise, or not at all."""
+        below = (name.removeprefix(self._prefix) for name in self._changed if name.startswith(self._prefix))
+        return frozenset(PurePosixPath(name) for name in below if name)
+
     def changed(self, path: PurePosixPath) -> bool:
         """Whether the working tree may have another file at `path` than the commit; through a link it always may."""
         name = self._prefix + str(path)

@@ -6,6 +6,7 @@ import dataclasses
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from enum import Enum
+from types import MappingProxyType
 from typing import Any
 
 from ..errors import InputError, Place, did_you_mean
@@ -35,6 +36,7 @@ class ChangeKind(Enum):
     REQUEST_CHANGED = "request_changed"
     TASK_ADDED = "task_added"
     TASK_REMOVED = "task_removed"
+    TASK_RENAMED = "task_renamed"
     DEFAULT_TIER_CHANGED = "default_tier_changed"
     TIERS_REORDERED = "tiers_reordered"
     TIER_REMOVED = "tier_removed"
@@ -65,6 +67,8 @@ ASSIGNMENT_CHANGES = frozenset(
     }
 )
 
+NOBODY: Mapping[str, str] = MappingProxyType({})
+
 TIER_CHANGES = frozenset({ChangeKind.DOWNGRADE, ChangeKind.UPGRADE, ChangeKind.MODEL_SWAP})
 
 STRICT = ASSIGNMENT_CHANGES - {ChangeKind.UPGRADE}
@@ -88,9 +92,12 @@ class Change:
     loosens: bool = False
 
 
-def compare(base: Registry, head: Registry) -> tuple[Change, ...]:
-    """All changes from `base` to `head`, those of the whole registry first, then task by task in head's order."""
-    return tuple(_changes(base, head))
+def compare(base: Registry, head: Registry, *, earlier_names: Mapping[str, str] = NOBODY) -> tuple[Change, ...]:
+    """All changes from `base` to `head`, those of the whole registry first, then task by task in head's order.
+
+    `earlier_names` has, by its name in both, what the base itself called a task which goes on under another name.
+    """
+    return tuple(_changes(base, head, earlier_names))
 
 
 def strict_tasks(changes: tuple[Change, ...], head: Registry) -> frozenset[str]:
@@ -141,7 +148,7 @@ def _moved(registry: Registry, task: Task, tier: str) -> Task:
     return dataclasses.replace(task, tier=tier, escalation=escalation)
 
 
-def _changes(base: Registry, head: Registry) -> Iterator[Change]:
+def _changes(base: Registry, head: Registry, earlier_names: Mapping[str, str]) -> Iterator[Change]:
     base_order = [tier.name for tier in base.tiers if head.rank(tier.name) is not None]
     head_order = [tier.name for tier in head.tiers if base.rank(tier.name) is not None]
     if base_order != head_order:
@@ -158,15 +165,18 @@ def _changes(base: Registry, head: Registry) -> Iterator[Change]:
             loosens=old.served_by != new.served_by and not _is_upgrade(base, head, old, new),
         )
     for name, task in base.tasks.items():
-        if name not in head.tasks:
-            undoing = f"put the task {name} back in {head.label}"
+        called = earlier_names.get(name, name)
+        if called not in head.tasks:  # whoever still asks for it by that name is served by the default tier
+            undoing = f"put the task {called} back in {head.label}"
             kind, place = ChangeKind.TASK_REMOVED, Place(head.label)
-            yield Change(kind, name, task.tier, head.default_tier, place, undoing=undoing, loosens=True)
+            yield Change(kind, called, task.tier, head.default_tier, place, undoing=undoing, loosens=True)
     for name, task in head.tasks.items():
         before = base.tasks.get(name)
         if before is None:
             yield Change(ChangeKind.TASK_ADDED, name, None, task.tier, task.place)
             continue
+        if name in earlier_names:
+            yield Change(ChangeKind.TASK_RENAMED, name, earlier_names[name], name, task.place)
         yield from _tier_change(base, head, before, task)
         yield from _escalation_change(base, head, before, task)
         if before.prompt is not None and prompt_content(before.prompt) != prompt_content(task.prompt):

@@ -9,7 +9,7 @@ from importlib import resources
 from typing import Any
 
 from ..errors import InputError, did_you_mean, one_of
-from .document import Document
+from .document import QUOTES, Document
 
 __all__ = ["check_shape", "registry_schema"]
 
@@ -55,8 +55,10 @@ def _faults(error: Any, document: Document) -> Iterable[InputError]:
             known = error.schema.get("properties", {})
             for key in error.instance:
                 if key not in known:
-                    valid = did_you_mean(key, known)
-                    yield InputError(f"{name}: unknown key '{key}'", place=document.place(*path, key), valid=valid)
+                    # A reason without quotes ends at its first comma, and what follows stands as a key.
+                    fix = QUOTES if path[:1] == ("acknowledged",) and "reason" in error.instance else None
+                    what, valid = f"{name}: unknown key '{key}'", did_you_mean(key, known)
+                    yield InputError(what, place=document.place(*path, key), valid=valid, fix=fix)
         case "required":
             missing = next(key for key in error.validator_value if key not in error.instance)
             yield InputError(f"{name}: the key '{missing}' is missing", place=place)

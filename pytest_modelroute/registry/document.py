@@ -11,11 +11,12 @@ import yaml
 
 from ..errors import InputError, Place
 
-__all__ = ["Document", "SafeLoader", "check_depth", "parse_yaml"]
+__all__ = ["QUOTES", "Document", "SafeLoader", "check_depth", "parse_yaml"]
 
 # The fast loader needs libyaml; wheels of PyYAML bring it.
 SafeLoader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
+QUOTES = "put a text that holds , : # { or } in quotes: inside of { } these end it"
 LARGEST_DOCUMENT = 2_000_000  # bytes
 MOST_VALUES = 200_000  # after aliases are followed: stops an alias bomb
 ValuePath: TypeAlias = tuple[str | int, ...]
@@ -63,7 +64,8 @@ def parse_yaml(data: bytes, label: str) -> Document:
         mark = error.problem_mark or error.context_mark
         place = Place(label, mark.line + 1 if mark else None)
         problem = ", ".join(part for part in (error.context, error.problem) if part)
-        raise InputError(f"broken YAML: {problem}", place=place) from None
+        in_braces = error.context == "while parsing a flow mapping"
+        raise InputError(f"broken YAML: {problem}", place=place, fix=QUOTES if in_braces else None) from None
     except yaml.YAMLError as error:
         line = data.count(b"\n", 0, getattr(error, "position", 0)) + 1
         raise InputError(f"broken YAML: {str(error).splitlines()[0]}", place=Place(label, line)) from None

@@ -8,7 +8,7 @@ from typing import Any
 
 from .. import strict_json
 
-__all__ = ["fingerprint", "named"]
+__all__ = ["DIGITS", "fingerprint", "named"]
 
 DIGITS = 12  # of a SHA-256: nobody makes another edit with the same by accident
 MOST_NAMED = 10

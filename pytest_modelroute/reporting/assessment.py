@@ -46,8 +46,10 @@ class Assessment:
         self.registry_gate = self._weakened.registry_gate(self.gates())
 
     def close(self) -> None:
-        """Close the cassettes."""
+        """Close the cassettes, and take back what of the base was put on disk."""
         self.project.recordings.close()
+        if self.comparison.baseline is not None:
+            self.comparison.baseline.importer.close()
 
     def runs_own_code(self, name: str) -> bool:
         """Whether the task is answered or scored by a function of the team's."""
@@ -115,6 +117,11 @@ class Assessment:
                     f"{task.task}: {task.tier} asks for {task.model}, and {', '.join(task.other_models)} answered"
                     for task in reports.values()
                     if task.other_models
+                ),
+                *(
+                    f"{task.task}: its grader {by.tier} asks for {by.model}, and {', '.join(by.other_models)} answered"
+                    for task in reports.values()
+                    if (by := task.grader) is not None and by.other_models
                 ),
                 *self.project.recordings.warnings(),
             ),

@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from ..evaluation.audits import Judged, Judgements
 from ..evaluation.evaluate import CaseResult, Evaluation, TaskMaterial
 from ..evaluation.grading import grader_of
+from ..evaluation.metering import others_than
 from ..judgement.audit import LEAST_PASSED, Audit
 from ..judgement.gate import Counts
 from .grader import GraderReport
@@ -48,16 +49,18 @@ def grader_report(evaluation: Evaluation, auditing: Callable[[str], str]) -> Gra
     grader = grader_of(material)
     if grader is None:
         return None
+    name, model = grader.tier.name, grader.tier.model
+    others = tuple(others_than(model, {result.graded_by for result in evaluation.results()} - {""}))
     found = judgements(material, evaluation.keys, evaluation.results())
     if found is None:
         audit = Audit(0, 0, len(material.cases))
-        return GraderReport(grader.tier.name, grader.tier.model, audit, (), (), audit.required, None)
+        return GraderReport(name, model, audit, (), (), audit.required, None, others)
     counted = [each.label for each in (*found.flagged, *found.checked) if each.label is not None]
     people = tuple(dict.fromkeys(label.by for label in counted))
     command = auditing(material.task.name)
     audit, about = _audit(found), grader.labels.about
     left = sum(each.label is None for each in found.passed[: audit.required])
-    return GraderReport(grader.tier.name, grader.tier.model, audit, about, people, left, command)
+    return GraderReport(name, model, audit, about, people, left, command, others)
 
 
 def _audit(found: Judgements, least: int = LEAST_PASSED) -> Audit:

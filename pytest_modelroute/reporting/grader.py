@@ -17,7 +17,7 @@ class GraderReport:
     """The grader of a task's answers. `about` says how its labels were made, `people` who made those that count.
 
     `passed_left` of the passed cases that are required have no label. `command` is what labels; None where there is no
-    auditing these answers.
+    auditing these answers. `other_models` graded, and are not the one asked for.
     """
 
     tier: str
@@ -27,6 +27,7 @@ class GraderReport:
     people: tuple[str, ...]
     passed_left: int
     command: str | None
+    other_models: tuple[str, ...] = ()
 
     @property
     def shortcoming(self) -> str | None:
@@ -117,6 +118,7 @@ def grader_to_wire(report: GraderReport) -> dict[str, Any]:
         "about": list(report.about),
         "labelled_by": list(report.people),
         "label_with": report.command,
+        "other_models": list(report.other_models),
     }
 
 
@@ -125,5 +127,13 @@ def grader_from_wire(wire: Mapping[str, Any] | None) -> GraderReport | None:
     if wire is None:
         return None
     audit = Audit(**wire["labels"])
-    about, people = tuple(wire["about"]), tuple(wire["labelled_by"])
-    return GraderReport(wire["tier"], wire["model"], audit, about, people, wire["passed_left"], wire["label_with"])
+    return GraderReport(
+        tier=wire["tier"],
+        model=wire["model"],
+        audit=audit,
+        about=tuple(wire["about"]),
+        people=tuple(wire["labelled_by"]),
+        passed_left=wire["passed_left"],
+        command=wire["label_with"],
+        other_models=tuple(wire["other_models"]),
+    )

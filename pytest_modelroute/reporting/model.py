@@ -10,7 +10,7 @@ from functools import cached_property
 from ..evaluation.answers import Usage
 from ..evaluation.costs import total_usage, total_usd, usd_per_1000
 from ..evaluation.evaluate import CaseResult, Outcome, case_outcomes
-from ..evaluation.metering import is_dated
+from ..evaluation.metering import others_than
 from ..judgement.gate import Counts, Verdict, fails_build
 from ..judgement.paired import Discordance, tango_interval
 from ..registry.base import Commit
@@ -136,7 +136,8 @@ class TaskReport:
         for result in self.results or ():
             (own if result.escalated is None else above).update(result.models)
             own.update(result.escalated.first.models if result.escalated else ())
-        return sorted(_others(own, self.model) | (_others(above, self.escalation.model) if self.escalation else set()))
+        asked_above = self.escalation.model if self.escalation else self.model
+        return sorted({*others_than(self.model, own), *others_than(asked_above, above)})
 
     def latency_ms(self, share: float) -> int | None:
         return percentile([result.latency_ms for result in self.results or () if result.latency_ms is not None], share)
@@ -152,13 +153,6 @@ class RunReport:
     tasks: tuple[TaskReport, ...]
     warnings: tuple[str, ...]
     gate: RegistryGate | None = None
-
-
-def _others(answered: set[str], model: str) -> set[str]:
-    """Those that are not the `model` asked for; an alias is answered by its dated model."""
-    others = answered - {model}
-    dated = {other for other in others if is_dated(other, model)}
-    return others if len(dated) > 1 else others - dated
 
 
 def count_outcomes(outcomes: Iterable[Outcome]) -> Counts:

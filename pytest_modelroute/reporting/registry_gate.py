@@ -46,6 +46,8 @@ def loosening_reason(change: Change) -> str:
     told = change.kind.value.replace("_", " ")
     if change.kind is ChangeKind.TASK_REMOVED:
         told += f", from {change.old} it falls to {change.new}"
+    elif change.old is None:
+        told += f": new: {_shown(change.new)}"
     elif change.new is None:
         told += f": {_shown(change.old)}"
     else:

@@ -7,13 +7,14 @@ from collections.abc import Callable, Collection
 
 from ..errors import InputError
 from ..evaluation.asking import Play
-from ..evaluation.evaluate import Outcome, evaluation_of
+from ..evaluation.evaluate import Evaluation, Outcome, TaskMaterial, evaluation_of
 from ..evaluation.project import Baseline, Project
-from ..evaluation.weakening import former_material
+from ..evaluation.weakening import former_material, formerly_labelled
 from ..judgement.gate import Verdict, judge, worst_verdict
 from ..judgement.stricter import stricter
 from ..registry.changes import Change, ChangeKind, doubly_judged
 from ..registry.model import Registry, Task, Tier
+from .auditing import audited_counts
 from .model import TaskReport
 from .pairing import distinct_counts
 from .registry_gate import RegistryGate, loosening_reason, taking_responsibility
@@ -98,6 +99,9 @@ class Weakened:
         former, told = Verdict.PASS, list[str]()
         if report.results and any(change.kind in IN_CASES_OR_RULES for change in changes):
             former, told = self._formerly(report, changes)
+        if report.results and any(change.kind is ChangeKind.AUDIT_CHANGED for change in changes):
+            by_labels, also = self._as_labelled(report)
+            former, told = worst_verdict(former, by_labels), [*told, *also]
         reasons = [loosening_reason(change) for change in unacknowledged] + [*report.reasons, *told]
         if not unacknowledged and any(change.kind is ChangeKind.RECORDING_EDITED for change in changes):
             former = worst_verdict(former, Verdict.FAIL)
@@ -119,20 +123,12 @@ class Weakened:
     def _formerly(self, report: TaskReport, changes: Collection[Change]) -> tuple[Verdict, list[str]]:
         """Head's answers to the base's cases, by the base's expectations, schema and scorer."""
         assert self._baseline is not None
-        tier = self._project.registry.tier(report.tier)
         rescored = any(change.kind is ChangeKind.SCORER_CHANGED for change in changes)
         try:
             material = former_material(
                 self._baseline, self._project.materials[report.task], self._project.recordings, rescored
             )
-            evaluation = evaluation_of(
-                material,
-                self._project.registry,
-                tier,
-                self._project.recordings,
-                lambda asked: self._command(report.task, asked),
-                self._play,
-            )
+            evaluation = self._evaluation(material)
         except InputError as error:
             return Verdict.ERROR, [f"the base's cases as they were cannot be judged: {error.what}"]
         results = evaluation.results()
@@ -144,3 +140,25 @@ class Weakened:
             first = next(result for result in results if result.outcome is Outcome.ERROR)
             told.append(f"first: {first.case}: {first.detail}")
         return decision.verdict, told
+
+    def _as_labelled(self, report: TaskReport) -> tuple[Verdict, list[str]]:
+        """Head's answers with the labels that the base gave them; of those that it does not know, with head's."""
+        assert self._baseline is not None
+        material = formerly_labelled(self._baseline, self._project.materials[report.task])
+        if material is None:
+            return Verdict.PASS, []
+        evaluation = self._evaluation(material)
+        decision = judge(audited_counts(evaluation, evaluation.keys, evaluation.results()), report.policy)
+        return decision.verdict, [f"by the base's labels: {reason(finding)}" for finding in decision.findings]
+
+    def _evaluation(self, material: TaskMaterial) -> Evaluation:
+        """Head's answers, by whatever they are to be judged."""
+        registry, task = self._project.registry, material.task
+        return evaluation_of(
+            material,
+            registry,
+            registry.tier(task.tier),
+            self._project.recordings,
+            lambda asked: self._command(task.name, asked),
+            self._play,
+        )

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from pytest_modelroute.evaluation.requests import canonical_key
 from pytest_modelroute.registry.model import Tier
@@ -24,6 +25,7 @@ ROOT = Path(__file__).parent.parent
 PROMPT_TASKS = ("classify_intent", "extract_entities", "classify_content")
 TASKS = (*PROMPT_TASKS, "answer_order_question")
 GRADED = "title_message"  # recorded on its own tier alone: the others cannot all be graded by the grader's model
+CHECKED = ("summarize_short", "draft_email")  # free text in English, checked by fixtures/text_checks.py
 MODELS = {
     "nano": "smollm2-135m-instruct",
     "small": "qwen2.5-coder-0.5b-instruct",
@@ -159,19 +161,40 @@ def test_the_title_task_s_grader_is_audited_blind_and_the_audit_says_by_whom(gre
 
 
 def test_golden_and_development_sets_share_no_text() -> None:
-    for task in (*TASKS, GRADED):
-        golden, dev = (
-            [json.loads(line) for line in (ROOT / f"fixtures/{name}/{task}.jsonl").read_text("utf-8").splitlines()]
-            for name in ("golden", "dev")
-        )
-        texts = [case["input"]["text"].strip().casefold() for case in golden + dev]
-        assert len(texts) == len(set(texts))
+    for task in (*TASKS, GRADED, *CHECKED):
+        golden, texts = texts_of(task, *(("purpose", "say") if task == "draft_email" else ("text",)))
         path = "fixtures/order_desk.py" if task == "answer_order_question" else f"fixtures/prompts/{task}.yaml"
         prompt = (ROOT / path).read_text("utf-8").casefold()
         assert not [text for text in texts if len(text) > 30 and text in prompt]
-        languages = {tag for case in golden for tag in case["tags"] if tag.startswith("language:")}
-        assert len(languages) >= 4
-        assert any({"ambiguous", "two-topics"} & set(case["tags"]) for case in golden)
+        tags = {tag for case in golden for tag in case["tags"]}
+        if task in CHECKED:
+            assert len(tags) >= 20  # kinds of business and of text
+        else:
+            assert len([tag for tag in tags if tag.startswith("language:")]) >= 4
+            assert {"ambiguous", "two-topics"} & tags
+
+
+@pytest.mark.parametrize(("task", "parts"), [("review_code", ("purpose", "code")), ("plan_agent_steps", ("goal",))])
+def test_golden_and_development_sets_of_code_and_plans_share_none(task: str, parts: tuple[str, ...]) -> None:
+    messages = yaml.safe_load((ROOT / f"fixtures/prompts/{task}.yaml").read_text("utf-8"))["messages"]
+    prompt = "\n".join(message["content"] for message in messages).casefold()
+    for part in parts:
+        golden, texts = texts_of(task, part)
+        assert len(golden) >= 120
+        assert not [text for text in texts if len(text) > 20 and text in prompt]
+
+
+def texts_of(task: str, *parts: str) -> tuple[list[dict[str, Any]], list[str]]:
+    """The golden cases of a task, and the texts of these and of its development set: no two are the same."""
+    golden, dev = (
+        [json.loads(line) for line in (ROOT / f"fixtures/{name}/{task}.jsonl").read_text("utf-8").splitlines()]
+        for name in ("golden", "dev")
+    )
+    values = [case["input"][part] for case in golden + dev for part in parts]
+    lines = [line for value in values for line in ([value] if isinstance(value, str) else value)]
+    texts = [line.strip().casefold() for line in lines]
+    assert len(texts) == len(set(texts))
+    return golden, texts
 
 
 def local_models(state: Path, *arguments: str) -> subprocess.CompletedProcess[str]:

@@ -96,7 +96,11 @@ def run(request: dict[str, Any]) -> None:
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_TRUNC, 0o644)
         os.dup2(descriptor, number)
         os.close(descriptor)
-    sys.stdin, sys.stdout, sys.stderr = (open(number, mode, closefd=False) for number, mode in enumerate("rww"))  # noqa: SIM115
+    encoding = request["environment"].get("PYTHONIOENCODING")  # which Python reads when it starts
+    sys.stdin, sys.stdout, sys.stderr = (
+        open(number, mode, closefd=False, encoding=encoding)  # noqa: SIM115 - they are the process's own
+        for number, mode in enumerate("rww")
+    )
     os.environ.clear()
     os.environ.update(request["environment"])
     os.chdir(request["folder"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 import pytest
@@ -140,11 +141,13 @@ def test_a_new_registry_makes_every_task_new_and_strict(repository: Project) -> 
 
 def test_an_inconclusive_new_task_fails(repository: Project) -> None:
     text = repository.registry.read_text()
-    repository.registry.write_text(text.replace("  classify:\n", "  sort:\n"))
-    (repository.folder / "cassettes/classify").rename(repository.folder / "cassettes/sort")
+    repository.registry.write_text(re.sub(r"  classify:\n(    .*\n)+", "", text))
+    git(repository.folder, "commit", "-qam", "before it")
+    git(repository.folder, "branch", "-f", "main")
+    repository.registry.write_text(text)
     repository.replace("score: {kind: fields", "gate: {min_cases: 121}\n    score: {kind: fields")
     read = report(repository, "--modelroute-base=main", status=1)
-    found = task(read, "sort")
+    found = task(read, "classify")
     assert (found["verdict"], found["strict"]) == ("inconclusive", True)
 
 

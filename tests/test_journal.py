@@ -51,9 +51,9 @@ def asked(body: dict[str, Any]) -> str:
 
 
 def timeless(project: Project) -> list[Interaction]:
-    """All recordings, but for when and how fast they came, and from which port."""
+    """All recordings, but for when and how fast they came, and from which port, which the digest covers."""
     return [
-        dataclasses.replace(each, recorded_at="", latency_ms=None, uri=each.uri.partition("/v1")[2])
+        dataclasses.replace(each, recorded_at="", latency_ms=None, uri=each.uri.partition("/v1")[2], digest="")
         for each in interactions(project)
     ]
 

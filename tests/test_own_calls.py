@@ -169,7 +169,8 @@ def test_a_function_s_calls_are_recorded_and_replayed_offline(
         assert run.returncode == 0, run.output
         assert report(project)["classify"] == first
     assert first["correct"] == CASES
-    assert first["results"][0]["usage"] == {"input_tokens": 10 * CALLS[kind], "output_tokens": 5 * CALLS[kind]}
+    usage = first["results"][0]["usage"]
+    assert (usage["input_tokens"], usage["output_tokens"]) == (10 * CALLS[kind], 5 * CALLS[kind])
     times = [each.latency_ms or 0 for each in interactions(project) if each.case == "message-001"]
     assert first["results"][0]["latency_ms"] == sum(times)
     assert len(server.requests) == recorded

@@ -41,7 +41,7 @@ class EscalationReport:
         """One line without a full stop."""
         if not self.answers:
             return f"escalates to {self.to}: nothing is answered yet"
-        rate = percent(self.number / self.answers)
+        rate = percent(self.number / self.answers, 0.0)
         why = ", ".join(f"{number} {trigger.replace('_', ' ')}" for trigger, number in sorted(self.escalated.items()))
         return (
             f"{self.number} of {counted(self.answers, 'answer')} escalated to {self.to} ({rate}"

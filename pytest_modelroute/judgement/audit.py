@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from bisect import bisect_left
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -99,9 +100,9 @@ class Audit:
         found, checked, passed = self.passed_wrong, self.passed_checked, self.passed
         # Of `passed` cases, so many wrong ones are possible after what was seen; both chances are monotonic in them.
         possible = range(found, passed - (checked - found) + 1)
-        least = _first(possible, lambda wrong: 1 - _at_most(found - 1, wrong, passed, checked) > ALPHA)
-        beyond = _first(possible, lambda wrong: _at_most(found, wrong, passed, checked) <= ALPHA)
-        return least, beyond - 1
+        least = bisect_left(possible, True, key=lambda wrong: 1 - _at_most(found - 1, wrong, passed, checked) > ALPHA)
+        beyond = bisect_left(possible, True, key=lambda wrong: _at_most(found, wrong, passed, checked) <= ALPHA)
+        return found + least, found + beyond - 1
 
     @property
     def _known_wrong(self) -> int:
@@ -118,29 +119,13 @@ class Audit:
             return None
         estimate = self.passed * self.passed_wrong / self.passed_checked if self.passed else 0.0
         least, most = self.missed if self.passed else (0, 0)
-        part, whole = parts(estimate)
-        if whole <= 0:
+        if parts(estimate)[1] <= 0:
             return None
-        return Share(part / whole, *(_ratio(*parts(missed)) for missed in (most, least)))
-
-
-def _ratio(part: float, whole: float) -> float:
-    return part / whole if whole > 0 else 1.0
+        # Where the estimate is a share of any cases, so are its bounds.
+        return Share(*(part / whole for part, whole in map(parts, (estimate, most, least))))
 
 
 def _at_most(found: int, wrong: int, cases: int, drawn: int) -> float:
     """P(X <= found) for X wrong ones among `drawn` of `cases` without replacement, `wrong` of which are."""
     ways = sum(math.comb(wrong, each) * math.comb(cases - wrong, drawn - each) for each in range(found + 1))
     return ways / math.comb(cases, drawn)
-
-
-def _first(numbers: range, holds: Callable[[int], bool]) -> int:
-    """The first of the numbers from which on it holds; the one behind them where it does for none."""
-    low, high = 0, len(numbers)
-    while low < high:
-        middle = (low + high) // 2
-        if holds(numbers[middle]):
-            high = middle
-        else:
-            low = middle + 1
-    return numbers.start + low

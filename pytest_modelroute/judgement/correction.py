@@ -51,5 +51,5 @@ def false_pass_ceiling(policy: GatePolicy, cases: int) -> float:
     if policy.rule is Rule.CERTIFIED:
         return ALPHA
     # As the gate compares, and not by a product, which rounds.
-    allowed = max(wrong for wrong in range(int(policy.max_error * cases) + 2) if wrong / cases <= policy.max_error)
+    allowed = max(wrong for wrong in range(cases) if wrong / cases <= policy.max_error)
     return binomial_cdf(allowed, cases, policy.max_error)

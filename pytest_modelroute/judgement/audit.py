@@ -98,8 +98,8 @@ class Audit:
     def missed(self) -> tuple[int, int]:
         """How many of the passed cases are wrong, at least and at most: exact one-sided 95 % bounds, hypergeometric."""
         found, checked, passed = self.passed_wrong, self.passed_checked, self.passed
-        # Of `passed` cases, so many wrong ones are possible after what was seen; both chances are monotonic in them.
-        possible = range(found, passed - (checked - found) + 1)
+        # Both chances are monotonic in the number of wrong ones.
+        possible = range(found, passed + 1)
         least = bisect_left(possible, True, key=lambda wrong: 1 - _at_most(found - 1, wrong, passed, checked) > ALPHA)
         beyond = bisect_left(possible, True, key=lambda wrong: _at_most(found, wrong, passed, checked) <= ALPHA)
         return found + least, found + beyond - 1
@@ -111,14 +111,14 @@ class Audit:
     @property
     def _missed_rate(self) -> float:
         """The share of wrong ones among the passed, half a case and one more counted in."""
-        return (self.passed_wrong + 0.5) / (self.passed_checked + 1) if self.passed else 0.0
+        return (self.passed_wrong + 0.5) / (self.passed_checked + 1)
 
     def _share(self, parts: Callable[[float], tuple[float, float]]) -> Share | None:
         """A share that falls as the number of missed cases grows, at its estimate and its bounds."""
         if not self.complete or (self.passed and not self.passed_checked):
             return None
         estimate = self.passed * self.passed_wrong / self.passed_checked if self.passed else 0.0
-        least, most = self.missed if self.passed else (0, 0)
+        least, most = self.missed
         if parts(estimate)[1] <= 0:
             return None
         # Where the estimate is a share of any cases, so are its bounds.

@@ -38,7 +38,7 @@ def p_of_margin(discordance: Discordance, margin: float) -> float:
 
 def adjusted(p_values: Sequence[float]) -> list[float]:
     """Holm's adjusted p-values, in the given order (Holm 1979, Scandinavian Journal of Statistics 6: 65-70)."""
-    result = [0.0] * len(p_values)
+    result = list(p_values)
     highest = 0.0
     for step, index in enumerate(sorted(range(len(p_values)), key=p_values.__getitem__)):
         highest = max(highest, min(1.0, (len(p_values) - step) * p_values[index]))

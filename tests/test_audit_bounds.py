@@ -6,11 +6,11 @@ import math
 import random
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from scipy.stats import beta, hypergeom
 
-from pytest_modelroute.judgement.audit import Audit
+from pytest_modelroute.judgement.audit import Audit, Share
 from pytest_modelroute.judgement.correction import p_of_threshold
 from pytest_modelroute.judgement.gate import Counts, FindingKind, Verdict, judge
 from pytest_modelroute.judgement.intervals import upper_bound
@@ -43,7 +43,11 @@ def by_scipy(audit: Audit) -> tuple[float, float, float, float]:
     return phi, worth, float(lower), float(upper)
 
 
+@settings(deadline=None)
 @given(audits())
+@example(Audit(7, 0, 0))
+@example(Audit(0, 5, 0, 5, 0))
+@example(Audit(0, 5, 20, 5, 5, 20, 20))
 def test_rate_and_bounds_are_the_formula_s(audit: Audit) -> None:
     rate, worth, lower, upper = by_scipy(audit)
     assert audit.complete
@@ -53,6 +57,7 @@ def test_rate_and_bounds_are_the_formula_s(audit: Audit) -> None:
     assert 0 <= audit.bounds[0] <= audit.error_rate <= audit.bounds[1] <= 1
 
 
+@settings(deadline=None)
 @given(audits())
 def test_missed_cases_are_bounded_exactly(audit: Audit) -> None:
     least, most = audit.missed
@@ -66,6 +71,11 @@ def test_missed_cases_are_bounded_exactly(audit: Audit) -> None:
         assert least == most == found
 
 
+def test_what_is_seen_in_exactly_one_of_twenty_draws_is_taken_for_impossible() -> None:
+    assert Audit(0, 0, 20, 0, 0, 1, 0, least=1).missed == (0, 18)
+
+
+@settings(deadline=None)
 @given(audits())
 def test_sensitivity_and_specificity_lie_in_their_bounds(audit: Audit) -> None:
     for share in (audit.sensitivity, audit.specificity):
@@ -82,6 +92,32 @@ def test_a_census_tells_them_exactly() -> None:
     assert audit.specificity is not None
     assert (audit.sensitivity.lower, audit.sensitivity.estimate, audit.sensitivity.upper) == (0.8, 0.8, 0.8)
     assert (audit.specificity.lower, audit.specificity.estimate, audit.specificity.upper) == (0.95, 0.95, 0.95)
+
+
+def test_a_draw_tells_them_by_what_the_rest_must_hold() -> None:
+    audit = Audit(
+        faulty=3, flagged=10, passed=190, flagged_checked=10, flagged_wrong=8, passed_checked=38, passed_wrong=2
+    )
+    least, most = audit.missed
+    assert 2 < least < 10 < most  # 2 of 38 are 10 of 190
+    assert audit.sensitivity == Share(8 / 18, 8 / (8 + most), 8 / (8 + least))
+    assert audit.specificity == Share(180 / 182, (190 - most) / (192 - most), (190 - least) / (192 - least))
+
+
+@pytest.mark.parametrize(
+    ("audit", "sensitivity", "specificity"),
+    [
+        (Audit(7, 0, 0), None, None),
+        (Audit(0, 10, 0, 10, 8), Share(1, 1, 1), Share(0, 0, 0)),
+        (Audit(0, 1, 0, 1, 1), Share(1, 1, 1), None),
+        (Audit(0, 1, 0, 1, 0), None, Share(0, 0, 0)),
+        (Audit(0, 0, 1, 0, 0, 1, 0), None, Share(1, 1, 1)),
+        (Audit(0, 0, 1, 0, 0, 1, 1), Share(0, 0, 0), None),
+        (Audit(0, 5, 100, 5, 5, 0, 0, least=0), None, None),
+    ],
+)
+def test_a_share_of_no_answers_is_none(audit: Audit, sensitivity: Share | None, specificity: Share | None) -> None:
+    assert (audit.sensitivity, audit.specificity) == (sensitivity, specificity)
 
 
 @pytest.mark.parametrize(
@@ -180,6 +216,7 @@ def test_more_cases_are_counted_in_what_graded_ones_are_worth() -> None:
     assert finding.more_cases > 0
 
 
+@settings(deadline=None)
 @given(audits(), st.floats(0.01, 0.5))
 def test_holm_s_p_is_five_percent_exactly_where_the_audit_certifies(audit: Audit, threshold: float) -> None:
     wrong = audit.faulty + audit.flagged

@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 import numpy
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
@@ -69,6 +69,7 @@ def test_size_and_bounds_agree_with_scipy_over_a_grid(each: int) -> None:
             assert found.bounds == pytest.approx((lower, upper), abs=1e-9)
 
 
+@settings(deadline=None)
 @given(st.lists(st.integers(0, 4), min_size=2, max_size=60))
 def test_the_bounds_hold_the_rate_and_a_flaky_case_is_counted(wrong: list[int]) -> None:
     found = samples(tuple(wrong), 4)

@@ -13,7 +13,7 @@ from pytest_modelroute.judgement.clusters import Samples
 from pytest_modelroute.judgement.correction import adjusted, false_pass_ceiling, p_of_margin, p_of_threshold
 from pytest_modelroute.judgement.gate import Counts, Verdict, judge
 from pytest_modelroute.judgement.intervals import ALPHA
-from pytest_modelroute.judgement.paired import Discordance
+from pytest_modelroute.judgement.paired import Discordance, tango_score
 from pytest_modelroute.judgement.regression import judge_regression
 from pytest_modelroute.registry.model import GatePolicy, Rule
 
@@ -84,7 +84,9 @@ def test_the_p_of_samples_agrees_with_their_bound(wrong: tuple[int, ...]) -> Non
 def test_the_p_of_a_margin_agrees_with_the_paired_gate(pair: tuple[int, int, int]) -> None:
     discordance = Discordance(*pair)
     verdict, _ = judge_regression(discordance, 0, CERTIFIED, 0.03)
-    assert (p_of_margin(discordance, 0.03) <= ALPHA) == (verdict is Verdict.PASS)
+    p = p_of_margin(discordance, 0.03)
+    assert p == pytest.approx(float(stats.norm.cdf(tango_score(discordance, 0.03))), rel=1e-9)
+    assert (p <= ALPHA) == (verdict is Verdict.PASS)
 
 
 def passed_by_chance(policy: GatePolicy, n: int) -> float:

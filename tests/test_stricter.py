@@ -50,6 +50,7 @@ def test_under_one_rule_it_is_never_milder_than_either(one: GatePolicy, other: G
         assert both >= max(SEVERITY.index(judge(counts, policy).verdict) for policy in (one, other))
 
 
+@settings(deadline=None)
 @given(one=policies(), other=policies(), third=policies())
 def test_it_is_the_same_in_any_order_and_with_itself(one: GatePolicy, other: GatePolicy, third: GatePolicy) -> None:
     assert stricter(one, one) == one
@@ -57,6 +58,7 @@ def test_it_is_the_same_in_any_order_and_with_itself(one: GatePolicy, other: Gat
     assert stricter(stricter(one, other), third) == stricter(one, stricter(other, third))
 
 
+@settings(deadline=None)
 @given(one=policies(), other=policies())
 def test_it_asks_at_least_what_each_part_of_either_asks(one: GatePolicy, other: GatePolicy) -> None:
     both = stricter(one, other)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from bisect import bisect_left
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -97,11 +98,11 @@ class Audit:
     def missed(self) -> tuple[int, int]:
         """How many of the passed cases are wrong, at least and at most: exact one-sided 95 % bounds, hypergeometric."""
         found, checked, passed = self.passed_wrong, self.passed_checked, self.passed
-        # Of `passed` cases, so many wrong ones are possible after what was seen; both chances are monotonic in them.
-        possible = range(found, passed - (checked - found) + 1)
-        least = _first(possible, lambda wrong: 1 - _at_most(found - 1, wrong, passed, checked) > ALPHA)
-        beyond = _first(possible, lambda wrong: _at_most(found, wrong, passed, checked) <= ALPHA)
-        return least, beyond - 1
+        # Both chances are monotonic in the number of wrong ones.
+        possible = range(found, passed + 1)
+        least = bisect_left(possible, True, key=lambda wrong: 1 - _at_most(found - 1, wrong, passed, checked) > ALPHA)
+        beyond = bisect_left(possible, True, key=lambda wrong: _at_most(found, wrong, passed, checked) <= ALPHA)
+        return found + least, found + beyond - 1
 
     @property
     def _known_wrong(self) -> int:
@@ -110,37 +111,21 @@ class Audit:
     @property
     def _missed_rate(self) -> float:
         """The share of wrong ones among the passed, half a case and one more counted in."""
-        return (self.passed_wrong + 0.5) / (self.passed_checked + 1) if self.passed else 0.0
+        return (self.passed_wrong + 0.5) / (self.passed_checked + 1)
 
     def _share(self, parts: Callable[[float], tuple[float, float]]) -> Share | None:
         """A share that falls as the number of missed cases grows, at its estimate and its bounds."""
         if not self.complete or (self.passed and not self.passed_checked):
             return None
         estimate = self.passed * self.passed_wrong / self.passed_checked if self.passed else 0.0
-        least, most = self.missed if self.passed else (0, 0)
-        part, whole = parts(estimate)
-        if whole <= 0:
+        least, most = self.missed
+        if parts(estimate)[1] <= 0:
             return None
-        return Share(part / whole, *(_ratio(*parts(missed)) for missed in (most, least)))
-
-
-def _ratio(part: float, whole: float) -> float:
-    return part / whole if whole > 0 else 1.0
+        # Where the estimate is a share of any cases, so are its bounds.
+        return Share(*(part / whole for part, whole in map(parts, (estimate, most, least))))
 
 
 def _at_most(found: int, wrong: int, cases: int, drawn: int) -> float:
     """P(X <= found) for X wrong ones among `drawn` of `cases` without replacement, `wrong` of which are."""
     ways = sum(math.comb(wrong, each) * math.comb(cases - wrong, drawn - each) for each in range(found + 1))
     return ways / math.comb(cases, drawn)
-
-
-def _first(numbers: range, holds: Callable[[int], bool]) -> int:
-    """The first of the numbers from which on it holds; the one behind them where it does for none."""
-    low, high = 0, len(numbers)
-    while low < high:
-        middle = (low + high) // 2
-        if holds(numbers[middle]):
-            high = middle
-        else:
-            low = middle + 1
-    return numbers.start + low

@@ -80,5 +80,5 @@ def _bound(bound: Callable[[float, float], float], wrong: Sequence[int], each: i
 
 def _t_quantile(freedom: int) -> float:
     """The 95 % quantile of Student's t: its tail is an incomplete beta function (DLMF 7.18, 8.17)."""
-    share = root(lambda x: 2 * ALPHA - beta_cdf(x, freedom / 2, 0.5), 0.0, 1.0)
+    share = root(lambda x: 2 * ALPHA - beta_cdf(x, freedom / 2, 0.5))
     return math.sqrt(freedom * (1 / share - 1))

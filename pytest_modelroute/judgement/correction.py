@@ -38,7 +38,7 @@ def p_of_margin(discordance: Discordance, margin: float) -> float:
 
 def adjusted(p_values: Sequence[float]) -> list[float]:
     """Holm's adjusted p-values, in the given order (Holm 1979, Scandinavian Journal of Statistics 6: 65-70)."""
-    result = [0.0] * len(p_values)
+    result = list(p_values)
     highest = 0.0
     for step, index in enumerate(sorted(range(len(p_values)), key=p_values.__getitem__)):
         highest = max(highest, min(1.0, (len(p_values) - step) * p_values[index]))
@@ -51,5 +51,5 @@ def false_pass_ceiling(policy: GatePolicy, cases: int) -> float:
     if policy.rule is Rule.CERTIFIED:
         return ALPHA
     # As the gate compares, and not by a product, which rounds.
-    allowed = max(wrong for wrong in range(int(policy.max_error * cases) + 2) if wrong / cases <= policy.max_error)
+    allowed = max(wrong for wrong in range(cases) if wrong / cases <= policy.max_error)
     return binomial_cdf(allowed, cases, policy.max_error)

@@ -9,7 +9,7 @@ __all__ = ["ALPHA", "beta_cdf", "binomial_cdf", "lower_bound", "root", "upper_bo
 
 ALPHA = 0.05  # one-sided
 
-PRECISION = 1e-16
+PRECISION = 4e-16
 MOST_STEPS = 10_000
 
 
@@ -40,7 +40,7 @@ def _fraction(x: float, a: float, b: float) -> float:
             d = 1.0 / (1.0 + term * d)
             c = 1.0 + term / c
             value *= d * c
-        if abs(d * c - 1.0) < PRECISION * 4:
+        if abs(d * c - 1.0) < PRECISION:
             break
     return value
 
@@ -57,13 +57,13 @@ def binomial_cdf(x: float, n: float, p: float) -> float:
 def upper_bound(x: float, n: float, alpha: float = ALPHA) -> float:
     """The one-sided Clopper-Pearson upper bound of x in n: beta.ppf(1 - alpha, x + 1, n - x); 1 at x = n."""
     _check(x, n)
-    return 1.0 if x == n else root(lambda p: binomial_cdf(x, n, p) - alpha, 0.0, 1.0)
+    return root(lambda p: binomial_cdf(x, n, p) - alpha)
 
 
 def lower_bound(x: float, n: float, alpha: float = ALPHA) -> float:
     """The one-sided Clopper-Pearson lower bound of x in n: beta.ppf(alpha, x, n - x + 1); 0 at x = 0."""
     _check(x, n)
-    return 0.0 if x == 0 else root(lambda p: alpha - beta_cdf(p, x, n - x + 1), 0.0, 1.0)
+    return 0.0 if x == 0 else root(lambda p: alpha - beta_cdf(p, x, n - x + 1))
 
 
 def _check(x: float, n: float) -> None:
@@ -71,7 +71,7 @@ def _check(x: float, n: float) -> None:
         raise ValueError(f"{x} of {n} is not a share of any cases")
 
 
-def root(function: Callable[[float], float], low: float, high: float) -> float:
+def root(function: Callable[[float], float], low: float = 0.0, high: float = 1.0) -> float:
     """Where a function that falls from positive to negative crosses zero, to the last bit, by bisection."""
     while True:
         middle = (low + high) / 2

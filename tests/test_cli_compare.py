@@ -68,9 +68,9 @@ differ in 4:
 small gave an output that is accepted where large did not (1): 00000006
 large gave an output that is accepted where small did not (1): 00000004
 confidence of small is not seen to tell agreeing answers from differing ones
-  AUC 1.00 (0.44 to 1.00; 0.5 is chance), 2 agreeing and 3 differing
+  AUC 1.00 (0.39 to 1.00; 0.5 is chance), 2 agreeing and 2 differing
 confidence of large does not tell agreeing answers from differing ones
-  AUC 0.50 (0.13 to 0.87; 0.5 is chance), 2 agreeing and 3 differing
+  AUC 0.50 (0.11 to 0.89; 0.5 is chance), 2 agreeing and 2 differing
 2 of them escalated (1 low confidence, 1 not json): what small answered first is compared;
   what callers got instead agrees with large in 2 of 2
 1 call with a shadow between other tiers: --tiers names them

@@ -119,10 +119,11 @@ class SideBySide:
 
     def _stated(self, side: int) -> Iterator[tuple[float, bool]]:
         for each in self.obtained:
-            given = each.given[side]
-            good = each.agree if given.right is None else given.right
-            if given.usable and given.confidence is not None:
-                yield given.confidence, good
+            given, other = each.given[side], each.given[1 - side]
+            # That the other gave no output is no sign against this one.
+            judged = given.right is not None or other.usable
+            if given.usable and given.confidence is not None and judged:
+                yield given.confidence, each.agree if given.right is None else given.right
 
     def numbers(self, side: int, of: Callable[[Given], int | None]) -> list[int]:
         """What is known of a number of each answer."""

@@ -30,6 +30,11 @@ def test_power_stays_from_the_needed_size_on_and_not_before(limit: float, part: 
     assert cases_to_certify(limit * part, limit) == (expected if expected <= MOST_CASES else None)
 
 
+@pytest.mark.parametrize(("rate", "limit"), [(0.45, 0.5), (0.78, 0.87), (0.82, 0.9), (0.87, 0.9), (0.79, 0.8)])
+def test_sizes_with_enough_power_are_not_trusted_before_the_last_one_without(rate: float, limit: float) -> None:
+    assert cases_to_certify(rate, limit) == by_brute_force(rate, limit, MOST_CASES)
+
+
 @pytest.mark.parametrize(
     ("rate", "limit", "expected"),
     [

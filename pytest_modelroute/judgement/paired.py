@@ -60,7 +60,7 @@ def tango_interval(discordance: Discordance, z: float = Z_95) -> tuple[float, fl
         raise ValueError("no cases to compare")
     estimate = discordance.difference
     lower = root(lambda d: tango_score(discordance, d) - z, -1.0, estimate)
-    upper = root(lambda d: tango_score(discordance, d) + z, estimate, 1.0)
+    upper = root(lambda d: tango_score(discordance, d) + z, estimate)
     return lower, upper
 
 

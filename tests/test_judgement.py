@@ -213,6 +213,7 @@ def test_a_gate_s_verdict(
         (counts(99, 300), counts(0, 0), Verdict.FAIL),
         (counts(0, 300), counts(0, 100, errors=1), Verdict.ERROR),
         (counts(99, 300, errors=1), counts(0, 100), Verdict.ERROR),
+        (counts(99, 300), counts(0, 100, errors=1), Verdict.ERROR),
     ],
 )
 def test_easy_new_cases_cannot_launder_the_base_s_own(

@@ -151,6 +151,7 @@ def test_rates_are_whole_per_cents_and_the_threshold_and_go_further_where_it_is_
     for threshold in (0.0, 0.03, 0.05, 0.08, 0.12):
         assert assumed_rates(threshold) == whole
     assert assumed_rates(0.055) == (*whole[:5], 0.055, *whole[5:])
+    assert assumed_rates(0.121)[0] == 0.121 / 8
     assert assumed_rates(0.024)[:8] == (0.003, 0.006, 0.009, 0.012, 0.015, 0.018, 0.021, 0.024)
     assert assumed_rates(0.125) == tuple(number / 64 for number in range(1, 17))
     for threshold in (number / 1000 for number in range(1, 1000)):

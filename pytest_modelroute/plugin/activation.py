@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import os
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import pytest
 
@@ -25,12 +26,11 @@ from ..reporting.commands import Invocation
 from ..reporting.comparison import Comparison
 from ..reporting.weakened import hardened
 from .collection import Collector
+from .ini import DEFAULT_REGISTRY, registry_of_ini
 from .session import SessionReport
 from .settings import SETTINGS, ReplayMode, Settings, read_settings
 
 __all__ = ["activate"]
-
-DEFAULT_REGISTRY = "modelroute.yaml"  # as in the hooks, which import nothing
 
 
 def activate(config: pytest.Config) -> None:
@@ -38,7 +38,7 @@ def activate(config: pytest.Config) -> None:
     try:
         settings = read_settings(config)
         _check_recording(config, settings)
-        assessment = _assess(settings, _invocation(config, settings))
+        assessment = _assess(settings, _invocation(config, settings), _inipath(config))
     except ModelrouteError as error:
         raise pytest.UsageError(f"modelroute: {error}") from None
     except OSError as error:
@@ -89,7 +89,13 @@ def _invocation(config: pytest.Config, settings: Settings) -> Invocation:
     return Invocation(path=Path(path).as_posix(), option=None if default else str(settings.registry))
 
 
-def _assess(settings: Settings, invocation: Invocation) -> Assessment:
+def _inipath(config: pytest.Config) -> PurePosixPath | None:
+    """Where the ini file lies below rootdir, if there is one."""
+    path = config.inipath
+    return PurePosixPath(path.relative_to(root)) if path and path.is_relative_to(root := config.rootpath) else None
+
+
+def _assess(settings: Settings, invocation: Invocation, inipath: PurePosixPath | None) -> Assessment:
     files = WorkingTree(settings.rootdir)
     try:
         registry = load_registry(files, settings.registry)
@@ -106,9 +112,11 @@ def _assess(settings: Settings, invocation: Invocation) -> Assessment:
     baseline, changes, strict = None, moves, frozenset(settings.tries)
     warnings: list[str] = []
     if commit is not None:
-        before = _base_registry(settings, commit)
+        before = _base_registry(settings, commit, inipath)
         if before is not None:
             base_files, base_registry = before
+            if base_registry.path != registry.path:
+                warnings.append(f"the registry was {base_registry.path} in {commit.ref}: compared with that")
             baseline = load_baseline(base_files, base_registry, project, settings.rootdir)
             own = all_changes(base_files, baseline, files, registry, project)
         else:
@@ -145,9 +153,17 @@ def _check_names(settings: Settings, registry: Registry) -> None:
             raise InputError(what, valid=did_you_mean(name, [*names, "all"]))
 
 
-def _base_registry(settings: Settings, commit: Commit) -> tuple[CommitFiles, Registry] | None:
-    """The base's registry, under its earlier name if it was moved; None where the base has none."""
+def _base_registry(
+    settings: Settings, commit: Commit, inipath: PurePosixPath | None
+) -> tuple[CommitFiles, Registry] | None:
+    """The registry that the base was gated with, under its earlier name if it was moved; None where it has none.
+
+    An ini file that names another one is part of the change: where no path was typed, the base's own ini file counts.
+    """
     files = CommitFiles(settings.rootdir, commit.commit)
+    if not settings.registry_typed:
+        with contextlib.suppress(FileNotFoundError):
+            return files, load_registry(files, registry_of_ini(files, inipath))
     try:
         return files, load_registry(files, settings.registry)
     except FileNotFoundError:

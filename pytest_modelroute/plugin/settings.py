@@ -16,6 +16,7 @@ import pytest
 from ..errors import InputError, did_you_mean, one_of
 from ..evaluation.planning import RecordMode
 from ..registry.ci import base_from_ci
+from .ini import names_registry
 
 __all__ = ["SETTINGS", "ReplayMode", "Settings", "read_settings"]
 
@@ -29,14 +30,15 @@ class ReplayMode(Enum):
 class Settings:
     """What this session is asked to do.
 
-    `registry` is relative to `rootdir`, `json` absolute; of the refs in `base` the first that git knows counts, and
-    `base_named_by` has the CI's variable for each that came from one.
+    `registry` is relative to `rootdir`, `json` absolute; `registry_typed` says that no ini file named the registry.
+    Of the refs in `base` the first that git knows counts; `base_named_by` has the CI's variable for each from one.
     `max_usd` is None without a cap, `timeout` in seconds for each attempt, or run of a task's own function, `verify`
     the number of cases to call again and `verify_changed` the share of them that may come out otherwise.
     """
 
     rootdir: Path
     registry: PurePosixPath
+    registry_typed: bool
     base: tuple[str, ...]
     base_named_by: Mapping[str, str]
     record: RecordMode
@@ -69,6 +71,7 @@ def read_settings(config: pytest.Config) -> Settings:
     return Settings(
         rootdir=config.rootpath,
         registry=_below_rootdir(config, value("registry"), typed=config.option.modelroute_registry is not None),
+        registry_typed=names_registry(_typed(config)) is not None,
         base=base,
         base_named_by=named_by,
         record=_record_mode(value("record")),
@@ -92,11 +95,15 @@ def _base(config: pytest.Config) -> tuple[tuple[str, ...], Mapping[str, str]]:
     """
     option = "--modelroute-base"
     written: str | None = config.option.modelroute_base
-    arguments = [*map(str, config.invocation_params.args), *shlex.split(os.environ.get("PYTEST_ADDOPTS", ""))]
-    if written is not None and any(each.partition("=")[0] == option for each in arguments):
+    if written is not None and any(each.partition("=")[0] == option for each in _typed(config)):
         return tuple(filter(None, [written])), {}
     named_by = base_from_ci(os.environ)
     return tuple(named_by) or tuple(filter(None, [written or config.getini("modelroute_base")])), named_by
+
+
+def _typed(config: pytest.Config) -> list[str]:
+    """What no file of the project can say: the command line, and the environment's part of it."""
+    return [*map(str, config.invocation_params.args), *shlex.split(os.environ.get("PYTEST_ADDOPTS", ""))]
 
 
 def _below_rootdir(config: pytest.Config, text: str, *, typed: bool) -> PurePosixPath:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from pytest_modelroute.errors import ErrorKind
 from pytest_modelroute.evaluation.answers import WrongKind
-from pytest_modelroute.evaluation.evaluate import CaseResult, Outcome
+from pytest_modelroute.evaluation.results import CaseResult, Outcome
 from pytest_modelroute.judgement.gate import Verdict
 from pytest_modelroute.registry.model import GatePolicy, Rule
 from pytest_modelroute.reporting.cases import case_lines, listed

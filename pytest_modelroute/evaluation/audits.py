@@ -17,8 +17,8 @@ from ..registry.changes import Change, ChangeKind
 from ..registry.files import Files
 from ..registry.fingerprints import DIGITS, named
 from .answers import WrongKind
-from .evaluate import CaseResult, Outcome
 from .golden import ABSENT, GoldenCase
+from .results import CaseResult, Outcome
 
 __all__ = [
     "Judged",

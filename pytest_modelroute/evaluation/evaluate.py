@@ -7,76 +7,22 @@ from __future__ import annotations
 
 import copy
 import dataclasses
-import itertools
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from enum import Enum
 from typing import Any
 
 from ..cassettes.replay import Recordings
 from ..errors import ErrorKind, InputError, UnobtainedAnswer
 from ..registry.model import Registry, Task, Tier
-from .answers import Usage, WrongKind
+from .answers import WrongKind
 from .asking import Asker, Play, Trial
 from .costs import cost_in_usd, total_usage, total_usd
-from .escalation import Trigger, trigger_of
+from .escalation import trigger_of
 from .golden import GoldenCase
+from .results import CaseResult, Escalated, Outcome, worst
 from .scorer import Score, Scorer
 
-__all__ = [
-    "CaseResult",
-    "Escalated",
-    "Evaluation",
-    "Outcome",
-    "TaskMaterial",
-    "case_outcomes",
-    "evaluation_of",
-    "worst",
-]
-
-
-class Outcome(Enum):
-    CORRECT = "correct"
-    WRONG = "wrong"
-    ERROR = "error"
-
-
-@dataclass(frozen=True, slots=True)
-class CaseResult:
-    """What became of one sample of a case; `models` are those that answered.
-
-    `latency_ms`, `usage` and `usd` are of all its calls, and None where a recording does not tell. `lasting` is of an
-    error that recording again cannot help, `cassette` the file that git may have as it was, where an error is one of
-    its recording. `graded_by` is the model that graded it, where one did; `escalated` is of an answer that another tier
-    gave instead.
-    """
-
-    case: str
-    sample: int
-    outcome: Outcome
-    kind: WrongKind | ErrorKind | None
-    output: Any
-    expected: Any
-    confidence: float | None
-    detail: str
-    usage: Usage | None
-    latency_ms: int | None
-    recordings: int
-    models: tuple[str, ...]
-    lasting: bool = False
-    cassette: str = ""
-    graded_by: str = ""
-    usd: float | None = None
-    escalated: Escalated | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Escalated:
-    """The tier that answered instead of the assigned one, why, and the answer that did not stand."""
-
-    to: str
-    trigger: Trigger
-    first: CaseResult
+__all__ = ["Evaluation", "TaskMaterial", "evaluation_of"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -263,15 +209,3 @@ def evaluation_of(
         above = registry.tier(escalation.to)
         dearer = Evaluation(material, above, recordings, command(above), play)
     return Evaluation(material, tier, recordings, command(tier), play, dearer)
-
-
-def worst(outcomes: Iterable[Outcome]) -> Outcome:
-    """What a case counts as whose samples or twins came out differently: never better than any of them."""
-    found = set(outcomes)
-    return next(outcome for outcome in (Outcome.ERROR, Outcome.WRONG, Outcome.CORRECT) if outcome in found)
-
-
-def case_outcomes(results: Iterable[CaseResult]) -> Iterator[tuple[str, Outcome]]:
-    """The outcome of each case, by its id, from the results of its samples, which stand together."""
-    for case, samples in itertools.groupby(results, key=lambda result: result.case):
-        yield case, worst(sample.outcome for sample in samples)

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from .evaluate import CaseResult, Evaluation, Outcome
+from .evaluate import Evaluation
+from .results import CaseResult, Outcome
 
 __all__ = ["Question", "questions"]
 

@@ -14,10 +14,11 @@ from ..registry.asked import OwnCall
 from ..registry.files import Files
 from ..registry.model import AnswerSource, OutputFormat, Task
 from .answers import Answer, AnswerReader, WrongKind
-from .evaluate import CaseResult, Evaluation, Outcome, TaskMaterial
+from .evaluate import Evaluation, TaskMaterial
 from .golden import GoldenCase
 from .mutations import Mutant, Mutation, Specimen, mutants, pool_of
 from .parts import allowance, parts
+from .results import CaseResult, Outcome
 from .templates import pointer_part
 
 __all__ = ["MOST_MISSED", "Noticed", "Spoiled", "TaskCheck", "check_task"]

@@ -9,9 +9,10 @@ from functools import partial
 
 from ..registry.model import Registry, Task, Tier
 from .costs import batch_price, total_usage, usd_per_1000
-from .evaluate import CaseResult, Evaluation, Outcome
+from .evaluate import Evaluation
 from .project import Project
 from .replays import Replays
+from .results import CaseResult, Outcome
 
 __all__ = ["CallCost", "Routing", "TaskCosts", "task_costs"]
 

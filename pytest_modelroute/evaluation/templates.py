@@ -66,7 +66,7 @@ def _sandbox(shown: Callable[[Any], Any] = lambda value: value) -> Any:
     class Sandbox(jinja2.sandbox.ImmutableSandboxedEnvironment):
         def getattr(self, obj: Any, attribute: str) -> Any:
             # `input.items` is the key where there is one, not the method that every mapping has.
-            if isinstance(obj, Mapping) and attribute in obj:
+            if isinstance(obj, (dict, Mapping)) and attribute in obj:
                 return obj[attribute]
             return super().getattr(obj, attribute)
 
@@ -198,11 +198,8 @@ class _Compiler:
 
 def resolve_pointer(value: Any, pointer: str) -> Any:
     """What a JSON pointer (RFC 6901) points at. Raises LookupError."""
-    if pointer and not pointer.startswith("/"):
-        raise LookupError(pointer)
-    for part in pointer.split("/")[1:]:
-        name = part.replace("~1", "/").replace("~0", "~")
-        if isinstance(value, Mapping):
+    for name in _names(pointer):
+        if isinstance(value, (dict, Mapping)):  # a dict by its type, at a fraction of the cost
             value = value[name]
         elif isinstance(value, list):
             if not _INDEX.fullmatch(name):
@@ -211,6 +208,13 @@ def resolve_pointer(value: Any, pointer: str) -> Any:
         else:
             raise LookupError(pointer)
     return value
+
+
+@functools.lru_cache
+def _names(pointer: str) -> tuple[str, ...]:
+    if pointer and not pointer.startswith("/"):
+        raise LookupError(pointer)
+    return tuple(part.replace("~1", "/").replace("~0", "~") for part in pointer.split("/")[1:])
 
 
 def pointer_part(name: str) -> str:

@@ -19,11 +19,12 @@ from ..cassettes.replay import Recordings, cassette_path
 from ..errors import ErrorKind, UnobtainedAnswer
 from ..registry.model import Tier
 from .asking import Trial
-from .evaluate import CaseResult, Evaluation, Outcome, TaskMaterial
+from .evaluate import Evaluation, TaskMaterial
 from .golden import GoldenCase
 from .grading import gradable, grader_of
 from .planning import Need, PlannedCall, TaskPlan, estimate
 from .project import Project
+from .results import CaseResult, Outcome
 
 __all__ = ["Verification", "Verified"]
 

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from ..evaluation.evaluate import Outcome
+from ..evaluation.results import Outcome
 from ..reporting.assessment import Assessment
 from ..reporting.json import errors_to_wire, task_from_wire, task_to_wire
 from .failures import registry_failure, task_failure

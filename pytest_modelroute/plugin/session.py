@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from ..errors import InputError
-from ..evaluation.evaluate import CaseResult
 from ..evaluation.planning import RecordMode
+from ..evaluation.results import CaseResult
 from ..judgement.gate import Verdict
 from ..reporting.assessment import Assessment
 from ..reporting.json import errors_from_wire, task_from_wire, write_json

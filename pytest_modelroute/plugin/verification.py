@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from ..errors import InputError
-from ..evaluation.evaluate import CaseResult, Outcome
 from ..evaluation.golden import GoldenCase
+from ..evaluation.results import CaseResult, Outcome
 from ..evaluation.verification import Verification, Verified
 from ..reporting.assessment import Assessment
 from ..reporting.numbers import percent

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from ..evaluation.evaluate import Evaluation, Outcome
+from ..evaluation.evaluate import Evaluation
 from ..evaluation.questions import questions
+from ..evaluation.results import Outcome
 from ..judgement.thresholds import choose
 from ..registry.cascades import dearer_tiers
 from ..registry.model import Registry, Task, Tier

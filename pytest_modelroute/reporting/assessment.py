@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 
 from ..evaluation.asking import Play
-from ..evaluation.evaluate import CaseResult, Evaluation, TaskMaterial, evaluation_of
+from ..evaluation.evaluate import Evaluation, TaskMaterial, evaluation_of
 from ..evaluation.project import Project
+from ..evaluation.results import CaseResult
 from ..judgement.gate import Counts, Verdict
 from ..registry.asked import OwnCall
 from ..registry.changes import ChangeKind

@@ -6,9 +6,10 @@ import dataclasses
 from collections.abc import Callable, Sequence
 
 from ..evaluation.audits import Judged, Judgements
-from ..evaluation.evaluate import CaseResult, Evaluation, TaskMaterial
+from ..evaluation.evaluate import Evaluation, TaskMaterial
 from ..evaluation.grading import grader_of
 from ..evaluation.metering import others_than
+from ..evaluation.results import CaseResult
 from ..judgement.audit import LEAST_PASSED, Audit
 from ..judgement.gate import Counts
 from .grader import GraderReport

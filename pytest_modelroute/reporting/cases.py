@@ -9,8 +9,8 @@ from .. import strict_json
 from ..errors import ErrorKind
 from ..evaluation.answers import WrongKind
 from ..evaluation.comparing import same
-from ..evaluation.evaluate import CaseResult, Outcome
 from ..evaluation.golden import ABSENT
+from ..evaluation.results import CaseResult, Outcome
 from ..evaluation.scorer import part_of
 from .mending import sample_label, why
 from .model import TaskReport

@@ -7,9 +7,10 @@ from dataclasses import dataclass, replace
 
 from ..errors import InputError
 from ..evaluation.asking import Play
-from ..evaluation.evaluate import CaseResult, Evaluation, Outcome, TaskMaterial, evaluation_of
+from ..evaluation.evaluate import Evaluation, TaskMaterial, evaluation_of
 from ..evaluation.grading import grader_of
 from ..evaluation.project import Baseline, Project
+from ..evaluation.results import CaseResult, Outcome
 from ..judgement.gate import Counts, Verdict
 from ..judgement.paired import Discordance
 from ..judgement.regression import Regression, RegressionKind, judge_regression

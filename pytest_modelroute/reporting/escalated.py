@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ..evaluation.evaluate import CaseResult, Outcome, case_outcomes
+from ..evaluation.results import CaseResult, Outcome, case_outcomes
 from ..registry.model import Registry, Task
 from .numbers import percent
 from .wording import counted

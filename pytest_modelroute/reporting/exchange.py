@@ -10,8 +10,9 @@ from typing import Any
 from .. import strict_json
 from ..cassettes.lines import Interaction
 from ..evaluation.audits import Judged
-from ..evaluation.evaluate import CaseResult, Outcome, TaskMaterial
+from ..evaluation.evaluate import TaskMaterial
 from ..evaluation.golden import ABSENT, GoldenCase
+from ..evaluation.results import CaseResult, Outcome
 from ..registry.asked import OwnCall
 from ..registry.model import Tier
 from .text import printable

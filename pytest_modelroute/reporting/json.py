@@ -11,8 +11,8 @@ from typing import Any
 from ..errors import ErrorKind
 from ..evaluation.answers import Usage, WrongKind
 from ..evaluation.escalation import Trigger
-from ..evaluation.evaluate import CaseResult, Escalated, Outcome
 from ..evaluation.golden import ABSENT
+from ..evaluation.results import CaseResult, Escalated, Outcome
 from ..judgement.clusters import Samples
 from ..judgement.gate import Counts, Verdict
 from ..judgement.paired import mcnemar_p

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from ..evaluation.evaluate import CaseResult, Evaluation, Outcome
+from ..evaluation.evaluate import Evaluation
 from ..evaluation.project import Project
+from ..evaluation.results import CaseResult, Outcome
 from ..judgement.demands import demands
 from ..judgement.gate import Counts, FindingKind, Verdict, judge, worst_verdict
 from ..judgement.regression import RegressionKind

@@ -6,7 +6,8 @@ import shlex
 from collections.abc import Iterator, Sequence
 
 from ..errors import ErrorKind
-from ..evaluation.evaluate import CaseResult, TaskMaterial
+from ..evaluation.evaluate import TaskMaterial
+from ..evaluation.results import CaseResult
 from ..registry.asked import OwnCall, PromptTemplate
 
 __all__ = ["sample_label", "unanswered", "way_out", "why"]

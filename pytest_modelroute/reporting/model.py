@@ -9,8 +9,8 @@ from functools import cached_property
 
 from ..evaluation.answers import Usage
 from ..evaluation.costs import total_usage, total_usd, usd_per_1000
-from ..evaluation.evaluate import CaseResult, Outcome, case_outcomes
 from ..evaluation.metering import others_than
+from ..evaluation.results import CaseResult, Outcome, case_outcomes
 from ..judgement.gate import Counts, Verdict, fails_build
 from ..judgement.paired import Discordance, tango_interval
 from ..registry.base import Commit

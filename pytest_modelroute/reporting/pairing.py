@@ -6,7 +6,7 @@ import itertools
 from collections.abc import Sequence
 
 from ..evaluation.costs import usd_per_1000
-from ..evaluation.evaluate import CaseResult, Outcome, case_outcomes
+from ..evaluation.results import CaseResult, Outcome, case_outcomes
 from ..judgement.clusters import Samples
 from ..judgement.gate import Counts
 from ..registry.model import Tier

@@ -7,8 +7,9 @@ from collections.abc import Callable, Collection
 
 from ..errors import InputError
 from ..evaluation.asking import Play
-from ..evaluation.evaluate import Evaluation, Outcome, TaskMaterial, evaluation_of
+from ..evaluation.evaluate import Evaluation, TaskMaterial, evaluation_of
 from ..evaluation.project import Baseline, Project
+from ..evaluation.results import Outcome
 from ..evaluation.weakening import former_material, formerly_labelled
 from ..judgement.gate import Verdict, judge, worst_verdict
 from ..judgement.stricter import stricter

@@ -10,9 +10,9 @@ from typing import Any
 
 from ..errors import ErrorKind
 from ..evaluation.answers import WrongKind
-from ..evaluation.evaluate import CaseResult, Outcome
 from ..evaluation.golden import ABSENT
 from ..evaluation.questions import Question
+from ..evaluation.results import CaseResult, Outcome
 from ..judgement.calibration import Calibration, calibration
 from ..judgement.clusters import Samples
 from ..judgement.gate import Counts

@@ -9,8 +9,8 @@ from dataclasses import dataclass, replace
 from ..errors import ErrorKind
 from ..evaluation.costs import total_usd, usd_per_1000
 from ..evaluation.escalation import trigger_of
-from ..evaluation.evaluate import CaseResult, Outcome
 from ..evaluation.questions import Question
+from ..evaluation.results import CaseResult, Outcome
 from ..judgement.calibration import Calibration, calibration
 from ..judgement.thresholds import GRID, Choice, Point, TwoAnswers, choose
 from ..registry.serving import Escalation

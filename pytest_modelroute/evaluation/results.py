@@ -1,0 +1,81 @@
+"""What became of the cases: outcomes and results."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from enum import Enum
+from operator import attrgetter
+from typing import Any
+
+from ..errors import ErrorKind
+from .answers import Usage, WrongKind
+from .escalation import Trigger
+
+__all__ = ["CaseResult", "Escalated", "Outcome", "case_outcomes", "worst"]
+
+
+class Outcome(Enum):
+    CORRECT = "correct"
+    WRONG = "wrong"
+    ERROR = "error"
+
+
+WORST_FIRST = (Outcome.ERROR, Outcome.WRONG, Outcome.CORRECT)
+
+
+@dataclass(frozen=True, slots=True)
+class CaseResult:
+    """What became of one sample of a case; `models` are those that answered.
+
+    `latency_ms`, `usage` and `usd` are of all its calls, and None where a recording does not tell. `lasting` is of an
+    error that recording again cannot help, `cassette` the file that git may have as it was, where an error is one of
+    its recording. `graded_by` is the model that graded it, where one did; `escalated` is of an answer that another tier
+    gave instead.
+    """
+
+    case: str
+    sample: int
+    outcome: Outcome
+    kind: WrongKind | ErrorKind | None
+    output: Any
+    expected: Any
+    confidence: float | None
+    detail: str
+    usage: Usage | None
+    latency_ms: int | None
+    recordings: int
+    models: tuple[str, ...]
+    lasting: bool = False
+    cassette: str = ""
+    graded_by: str = ""
+    usd: float | None = None
+    escalated: Escalated | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Escalated:
+    """The tier that answered instead of the assigned one, why, and the answer that did not stand."""
+
+    to: str
+    trigger: Trigger
+    first: CaseResult
+
+
+def worst(outcomes: Iterable[Outcome]) -> Outcome:
+    """What a case counts as whose samples or twins came out differently: never better than any of them.
+
+    Raises ValueError where there are none.
+    """
+    found = tuple(outcomes)
+    for outcome in WORST_FIRST:
+        if outcome in found:
+            return outcome
+    raise ValueError("a case without an outcome")
+
+
+def case_outcomes(results: Iterable[CaseResult]) -> Iterator[tuple[str, Outcome]]:
+    """The outcome of each case, by its id, from the results of its samples, which stand together."""
+    for case, samples in itertools.groupby(results, attrgetter("case")):
+        yield case, worst(sample.outcome for sample in samples)

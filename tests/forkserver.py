@@ -103,6 +103,7 @@ def run(request: dict[str, Any]) -> None:
     )
     os.environ.clear()
     os.environ.update(request["environment"])
+    sys.dont_write_bytecode = "PYTHONDONTWRITEBYTECODE" in os.environ  # which Python reads when it starts
     os.chdir(request["folder"])
     sys.path[0] = request["folder"]
     importlib.invalidate_caches()

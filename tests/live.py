@@ -124,7 +124,7 @@ class Forks:
 
     def start(self, project: Project, *arguments: str, before: str = "", **environment: str) -> Run:
         """`before` is Python that the process runs first."""
-        fixed = {"COLUMNS": "120", "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "PYTHONDONTWRITEBYTECODE": "1"}
+        fixed = {"COLUMNS": "120", "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
         command = ["-ppytest_modelroute.plugin.hooks", "-pno:cacheprovider", "--modelroute", *arguments]
         return self.start_plain(project.folder, command, {**clean_environment(), **fixed, **environment}, before)
 

@@ -6,7 +6,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from pytest_modelroute.errors import InputError, Place
@@ -141,6 +141,8 @@ VALUES = st.recursive(
 
 
 @given(old=VALUES, new=VALUES)
+@example(old=4e-16, new="\ud7fc")  # in YAML 1.1 no number without a point
+@example(old={"a\nb": [1e300]}, new={"": "\u2028", "é": "\x85"})
 def test_the_entry_that_is_printed_names_the_change_whatever_its_values(old: Any, new: Any) -> None:
     text = entry_text(Change(ChangeKind.GOLDEN_CHANGED, "intent", old, new, Place("g.jsonl")))
     assert text.isprintable()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
-import json
 import re
 import unicodedata
 from collections.abc import Sequence
@@ -49,15 +48,27 @@ def entry_text(change: Change) -> str:
     fields = {"kind": change.kind.value, "task": change.task, "from": change.old, "to": change.new, "reason": "..."}
     if change.task is None:
         del fields["task"]
-    text = yaml.safe_dump(fields, default_flow_style=True, sort_keys=False, allow_unicode=True, width=float("inf"))
-    text = str(text).rstrip("\n")
-    return f"- {text if text.isprintable() else _in_json(fields)}"
+    text = _in_one_line(fields, yaml.SafeDumper, unicode=True)
+    return f"- {text if text.isprintable() else _in_one_line(fields, _EscapingDumper, unicode=False)}"
 
 
-def _in_json(fields: dict[str, object]) -> str:
-    """The same in one line of JSON, which is YAML too, for values that PyYAML would spread over several."""
-    text = json.dumps(fields, ensure_ascii=False)
-    return "".join(each if each.isprintable() else f"\\U{ord(each):08x}" for each in text)
+def _in_one_line(fields: dict[str, object], dumper: type[yaml.SafeDumper], *, unicode: bool) -> str:
+    text = yaml.dump(
+        fields, Dumper=dumper, default_flow_style=True, sort_keys=False, allow_unicode=unicode, width=float("inf")
+    )
+    return text.rstrip("\n")
+
+
+class _EscapingDumper(yaml.SafeDumper):
+    """For texts that do not print, which the usual dumper may spread over several lines."""
+
+
+_EscapingDumper.add_representer(
+    str,
+    lambda dumper, text: dumper.represent_scalar(
+        "tag:yaml.org,2002:str", text, style=None if text.isprintable() else '"'
+    ),
+)
 
 
 def _fresh(base: Registry, head: Registry) -> list[Acknowledgement]:

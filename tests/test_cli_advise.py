@@ -330,8 +330,37 @@ def test_an_escalation_stays_when_the_first_tier_is_moved(project: Project) -> N
     project.replace("tier: small\n", "tier: small\n    escalate: {to: large, below: 0.5}\n")
     read = read_json(project)
     advice = [each for each in read["advice"] if each["task"] == "classify"]
-    assert [each["to"] for each in advice] == [{"tier": "nano", "escalate": {"to": "large", "below": 0.5}}]
-    assert "\n-    tier: small\n+    tier: nano\n     escalate: " in advice[0]["patch"]
+    moved = found({"advice": advice}, "classify", "nano", "large")
+    assert moved["to"] == {"tier": "nano", "escalate": {"to": "large", "below": 0.5}}
+    assert "\n-    tier: small\n+    tier: nano\n     escalate: " in moved["patch"]
+
+
+@pytest.mark.parametrize(("tier", "confidence"), [("nano", 0.3), ("small", 0.9)])
+def test_a_cascade_is_weighed_against_each_of_its_tiers_alone(
+    repository: Project, tier: str, confidence: float
+) -> None:
+    """Where all escalate, the dear tier alone costs less; where none does, the cheap one's escalation saves nothing."""
+    sure(repository, tier, lambda number: confidence)
+    repository.move("classify", tier)
+    repository.replace(f"tier: {tier}\n", f"tier: {tier}\n    escalate: {{to: large, below: 0.5}}\n")
+    commit(repository)
+    git(repository.folder, "branch", "-f", "main")
+    read = read_json(repository)
+    cheap, dear = (found(read, "classify", name) for name in (tier, "large"))
+    if tier == "nano":
+        assert (dear["advice"], dear["best"], dear["verdict"]) == ("move it", True, "pass")
+        assert dear["saving"]["usd_per_1000_calls"] == pytest.approx(0.03), "the first call of each"
+        assert (cheap["advice"], cheap["verdict"]) == ("do not", "fail")
+    else:
+        assert (dear["advice"], cheap["advice"]) == ("not worth it", "not worth it")
+        assert cheap["why"].startswith("it saves nothing; 5 % wrong")
+    for advice in (cheap, dear):
+        git(repository.folder, "checkout", "-q", "-B", "change", "main")
+        git_apply(repository.folder, advice["patch"])
+        commit(repository)
+        status, tasks = gate(repository, BASE)
+        assert tasks["classify"]["verdict"] == advice["verdict"]
+        assert status == (advice["verdict"] != "pass")
 
 
 def test_no_tier_is_advised_that_would_grade_itself(project: Project) -> None:

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import Enum
-from operator import attrgetter
 from typing import Any
 
 from ..errors import ErrorKind
@@ -75,7 +73,11 @@ def worst(outcomes: Iterable[Outcome]) -> Outcome:
     raise ValueError("a case without an outcome")
 
 
-def case_outcomes(results: Iterable[CaseResult]) -> Iterator[tuple[str, Outcome]]:
-    """The outcome of each case, by its id, from the results of its samples, which stand together."""
-    for case, samples in itertools.groupby(results, attrgetter("case")):
-        yield case, worst(sample.outcome for sample in samples)
+def case_outcomes(results: Iterable[CaseResult]) -> dict[str, Outcome]:
+    """The outcome of each case, by its id and in their order, from the results of its samples."""
+    found: dict[str, Outcome] = {}
+    for result in results:
+        known = found.setdefault(result.case, result.outcome)
+        if known is not result.outcome:
+            found[result.case] = worst((known, result.outcome))
+    return found

@@ -20,7 +20,7 @@ from ..registry.changes import Change, ChangeKind, compare
 from ..registry.graders import refuse_self_grading
 from ..registry.model import Registry, Rule, Task, Tier
 from .advised import Advice, Recommendation, TaskAdvice, hindrance, outlay_told, risk, strictness
-from .alternatives import Alternative, assignment, cascade, cheaper, dearer
+from .alternatives import Alternative, alone, assignment, cascade, cheaper, dearer
 from .assessment import Assessment
 from .commands import Invocation
 from .comparison import Comparison
@@ -57,12 +57,13 @@ class Advisor:
         task = self._registry.tasks[name]
         today = self._judged(task)
         found = list(self._cheaper(task, today))
+        found += [self._weighed(task, alternative, today) for alternative in alone(task)]
         notes = []
         if today.verdict is Verdict.ERROR:
             notes.append(f"no verdict on {assignment(task)} today: {today.way_out}")
         elif today.verdict is Verdict.FAIL:
             ups = list(self._dearer(task, today))
-            found += ups
+            found = [each for each in found if each.new not in [up.new for up in ups]] + ups
             notes.append(f"fails on {assignment(task)} today: {risk(today)}")
             if not any(each.recommendation is Recommendation.UPGRADE for each in ups):
                 notes.append("no dearer tier is known to pass: a better prompt, or a limit that a person answers for")
@@ -85,7 +86,7 @@ class Advisor:
     def _dearer(self, task: Task, today: TaskReport) -> Iterator[Advice]:
         """Up to the first that passes."""
         for alternative in dearer(self._registry, task):
-            advice = self._weighed(task, alternative, today)
+            advice = self._weighed(task, alternative, today, up=True)
             yield advice
             if advice.recommendation is Recommendation.UPGRADE:
                 return
@@ -110,7 +111,8 @@ class Advisor:
         comparison = Comparison(None, None, changes, frozenset(moved), moved)
         return Assessment(project, comparison, None, self._invocation, self._replays.evaluation_of).judged(task.name)
 
-    def _weighed(self, task: Task, alternative: Alternative, today: TaskReport) -> Advice:
+    def _weighed(self, task: Task, alternative: Alternative, today: TaskReport, *, up: bool = False) -> Advice:
+        """The advice; `up` is for a way out of a gate that fails today, which need not save anything."""
         new = alternative.task
         unknown = Advice(task, alternative, Recommendation.DO_NOT, Verdict.NOT_EVALUATED, self._worth(new, None), "")
         tried, changes = self._tried(new)
@@ -120,7 +122,7 @@ class Advisor:
         except InputError as error:
             return replace(unknown, why=error.what)
         if not self._alone(task, new.tier).recorded():
-            return self._unrecorded(unknown, today)
+            return self._unrecorded(unknown, today, up=up)
         report = self._judged(new)
         now, then = today.usd_per_1000_calls, report.usd_per_1000_calls
         worth = self._worth(new, None if now is None or then is None else now - then)
@@ -139,7 +141,7 @@ class Advisor:
         if measured.verdict is not Verdict.PASS:
             why, way_out = measured.reasons[0], f"add golden cases to {task.golden}"
             return replace(advice, recommendation=Recommendation.UNDECIDED, report=measured, why=why, way_out=way_out)
-        if down is None:
+        if up:
             return replace(advice, recommendation=Recommendation.UPGRADE)
         if measured.judged is not None and _unprovable(new, measured.judged.cases):
             why = strictness(new.gate.max_error, measured.judged.cases)
@@ -148,20 +150,20 @@ class Advisor:
             why = f"{hindrance(worth.obstacle, worth)}; {advice.why}"
             return replace(advice, recommendation=Recommendation.NOT_WORTH, why=why)
         if lacks:
+            assert down is not None
             needs, traits = meeting(lacks, down), " and ".join(lacks[0].objections)
             why = f"{advice.why}; {traits}: policy asks for more than a measurement"
             return replace(advice, recommendation=Recommendation.NEEDS, why=why, needs=needs)
         why = f"{advice.why}; few calls a month, but dear ones" if worth.few and worth.pays else advice.why
         return replace(advice, recommendation=Recommendation.MOVE, why=why)
 
-    def _unrecorded(self, advice: Advice, today: TaskReport) -> Advice:
+    def _unrecorded(self, advice: Advice, today: TaskReport, *, up: bool) -> Advice:
         """What recording would cost, unless what it could save is not worth it."""
         task, tier = advice.old, self._registry.tier(advice.new.tier)
         cost = outlay(self._project, self._project.materials[task.name], tier)
         assert cost is not None, "none of its answers is recorded"
         now, then = today.usd_per_1000_calls, cost.usd_per_1000_calls
         worth = self._worth(task, None if now is None or then is None else now - then)
-        up = any(change.kind is ChangeKind.UPGRADE for change in self._tried(advice.new)[1])
         if worth.obstacle is not None and not up:
             why = f"{hindrance(worth.obstacle, worth)}; not recorded"
             return replace(advice, recommendation=Recommendation.NOT_WORTH, worth=worth, why=why, outlay=cost)

@@ -14,7 +14,7 @@ from ..registry.model import Registry, Task, Tier
 from ..registry.serving import Escalation
 from ..routing.escalations import two_answers
 
-__all__ = ["Alternative", "assignment", "cascade", "cheaper", "dearer"]
+__all__ = ["Alternative", "alone", "assignment", "cascade", "cheaper", "dearer"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +44,13 @@ def cheaper(registry: Registry, task: Task) -> Iterator[Alternative]:
     for tier in reversed(registry.tiers[: registry.rank(task.tier)]):
         if tier.served_by != assigned.served_by:
             yield Alternative(replace(task, tier=tier.name))
+
+
+def alone(task: Task) -> Iterator[Alternative]:
+    """A task that escalates on either of its tiers without the other: nothing else may cost more than both."""
+    if task.escalation is not None:
+        yield Alternative(replace(task, escalation=None))
+        yield Alternative(replace(task, tier=task.escalation.to, escalation=None))
 
 
 def dearer(registry: Registry, task: Task) -> Iterator[Alternative]:

@@ -75,7 +75,7 @@ def escalation_report(task: Task, registry: Registry, results: Sequence[CaseResu
     answered = [result for result in results if result.outcome is not Outcome.ERROR]
     first = [result if result.escalated is None else result.escalated.first for result in answered]
     triggers = (result.escalated.trigger.value for result in answered if result.escalated is not None)
-    before, after = dict(case_outcomes(first)), dict(case_outcomes(answered))
+    before, after = case_outcomes(first), case_outcomes(answered)
     return EscalationReport(
         to=task.escalation.to,
         model=registry.tier(task.escalation.to).model,

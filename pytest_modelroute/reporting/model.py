@@ -89,7 +89,7 @@ class TaskReport:
 
     @cached_property
     def counts(self) -> Counts | None:
-        return count_outcomes(outcome for _, outcome in case_outcomes(self.results)) if self.results else None
+        return count_outcomes(case_outcomes(self.results).values()) if self.results else None
 
     @cached_property
     def kinds(self) -> Mapping[str, int]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Sequence
 
 from ..evaluation.costs import usd_per_1000
@@ -18,10 +17,9 @@ __all__ = ["distinct_counts", "paired_report"]
 def distinct_counts(keys: Sequence[str], results: Sequence[CaseResult]) -> Counts:
     """Outcomes of cases, whose keys stand in `keys`; identical requests are one observation, the worst of theirs."""
     distinct: dict[str, tuple[int, int]] = {}
-    each = 1
-    for key, (_, group) in zip(keys, itertools.groupby(results, key=lambda result: result.case), strict=True):
-        outcomes = [result.outcome for result in group]
-        each = len(outcomes)
+    each = len(results) // max(1, len(keys))
+    for key, first in zip(keys, range(0, len(results), each or 1), strict=True):
+        outcomes = [result.outcome for result in results[first : first + each]]
         faults = (outcomes.count(Outcome.ERROR), outcomes.count(Outcome.WRONG))
         distinct[key] = max(distinct.get(key, faults), faults)
     errors = sum(error > 0 for error, _ in distinct.values())
@@ -38,9 +36,9 @@ def paired_report(
     tier: Tier, answered: Sequence[CaseResult], keys: Sequence[str], results: Sequence[CaseResult]
 ) -> PairedReport | None:
     """What another tier `answered` beside `results`, whose keys stand in `keys`; None where no case has both."""
-    before = dict(case_outcomes(answered))
+    before = case_outcomes(answered)
     # Identical requests are one observation here too: the first case of a key stands for it.
-    distinct = dict(zip(reversed(keys), reversed(list(case_outcomes(results))), strict=True))
+    distinct = dict(zip(reversed(keys), reversed(case_outcomes(results).items()), strict=True))
     pairs = {
         case: (outcome, before[case])
         for case, outcome in reversed(distinct.values())

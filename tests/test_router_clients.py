@@ -125,6 +125,57 @@ def test_an_awaited_call_does_not_block_the_loop(tmp_path: Path) -> None:
         assert asyncio.run(main()) == "refund"
 
 
+@pytest.mark.parametrize("which", ["assigned", "dear"])
+def test_a_call_that_is_cancelled_raises_that_and_is_logged(tmp_path: Path, which: str) -> None:
+    over = threading.Event()
+
+    def patient(body: dict[str, Any], number: int) -> Reply:
+        if which == "assigned" or body["model"] == "large-1":
+            over.wait(60)
+        return labelled(confidence=0.1)
+
+    async def main() -> None:
+        async with Router.from_file(project.registry) as router:
+            call = asyncio.create_task(router.acall("classify", GIVEN))
+            while len(server.requests) < (1 if which == "assigned" else 2):
+                await asyncio.sleep(0.01)
+            call.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await call
+            assert call.cancelled()
+            over.set()
+
+    with served(tmp_path, patient) as (project, server):
+        project.replace(*ESCALATE)
+        project.replace("    escalate:", "    shadow: {tier: small, rate: 1.0}\n    escalate:")
+        asyncio.run(main())
+        assert {body["model"] for body in server.requests} <= {"nano-1", "large-1"}, "a shadow of nothing"
+    (line,) = decisions(project)
+    assert (line.outcome.value, line.error) == ("failed", "cancelled by the caller")
+    expected = ("nano", None, None) if which == "assigned" else ("large", "nano", "low_confidence")
+    assert (line.tier, line.escalated_from, line.trigger and line.trigger.value) == expected
+
+
+def test_the_sdk_is_not_loaded_in_the_event_loop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    made_in = []
+    make = getattr(clients_module, "live_async_client")  # noqa: B009  # an import of the module's own
+
+    def noting(*arguments: Any) -> Any:
+        made_in.append(threading.current_thread())
+        return make(*arguments)
+
+    monkeypatch.setattr(clients_module, "live_async_client", noting)
+
+    async def main() -> None:
+        async with Router.from_file(project.registry) as router:
+            await asyncio.gather(*(router.acall("classify", text=f"message {case}") for case in range(500, 510)))
+
+    with served(tmp_path, numbered) as (project, _):
+        asyncio.run(main())
+    assert len(made_in) == 1
+    assert threading.main_thread() not in made_in
+
+
 def lower(headers: dict[str, str]) -> dict[str, str]:
     """Headers by their names, which have no case."""
     return {name.lower(): text for name, text in headers.items()}

@@ -70,9 +70,15 @@ class Clients:
                     client = own.plain[_address(tier)] = live_client(tier, self._timeout, self._max_retries)
         return client
 
-    def awaited(self, tier: Tier) -> Any:
+    async def awaited(self, tier: Tier) -> Any:
         """A client whose calls are awaited, for the running event loop. Raises InputError where no key is set."""
-        own, loop = self._own.own(), asyncio.get_running_loop()
+        loop = asyncio.get_running_loop()
+        client = self._own.own().by_loop.get(loop, {}).get(_address(tier))
+        # Made in a thread: importing the SDK and reading certificates would hold up all else in the loop.
+        return await asyncio.to_thread(self._made, tier, loop) if client is None else client
+
+    def _made(self, tier: Tier, loop: Loop) -> Any:
+        own = self._own.own()
         with own.lock:
             clients = own.by_loop.setdefault(loop, {})
             client = clients.get(_address(tier))

@@ -103,12 +103,14 @@ class Router:
         return routed_answer(served, over)
 
     async def acall(self, task: str, input: Mapping[str, Any] | None = None, /, **fields: Any) -> RoutedAnswer:  # noqa: A002
-        """The same without blocking the event loop."""
+        """The same without blocking the event loop. A call that is cancelled is logged as failed."""
         loaded = self._loaded
         served, given = self._asked(loaded, task, input, fields)
         begun = loaded.books.begin(served, given)
         over = await run_async(cascade(served, given), self._sender.send_async)
         loaded.books.end(begun, over, self._sender.beside(asyncio.get_running_loop()))
+        if over.cancelled is not None:
+            raise over.cancelled
         return routed_answer(served, over)
 
     def model_for(self, task: str) -> str:

@@ -36,16 +36,19 @@ class Sender:
         return Sent(body, None, _milliseconds(begun))
 
     async def send_async(self, question: Question) -> Sent:
-        """Send it and await the answer; a blocking client of the team's waits in a thread."""
+        """Send it and await the answer; a blocking client of the team's waits in a thread.
+
+        A cancellation comes back too: whoever awaits this raises it again, when it is written down.
+        """
         given = self._clients.given(question.tier)
-        if given is not None and not is_async(given):
-            return await asyncio.to_thread(self.send, question)
         begun = time.perf_counter()
         try:
-            client = self._clients.awaited(question.tier) if given is None else given
+            if given is not None and not is_async(given):
+                return await asyncio.to_thread(self.send, question)
+            client = await self._clients.awaited(question.tier) if given is None else given
             begun = time.perf_counter()
             body = await async_message_text(client, question.tier.model, question.arguments)
-        except Exception as error:
+        except (Exception, asyncio.CancelledError) as error:
             return Sent(None, error, _milliseconds(begun))
         return Sent(body, None, _milliseconds(begun))
 

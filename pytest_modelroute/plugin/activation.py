@@ -16,7 +16,7 @@ from ..evaluation.planning import RecordMode
 from ..evaluation.project import load_baseline, load_project
 from ..evaluation.weakening import all_changes
 from ..registry.base import Commit, CommitFiles, merge_base
-from ..registry.changes import TIER_CHANGES, compare, doubly_judged, reassigned, strict_tasks
+from ..registry.changes import TIER_CHANGES, ChangeKind, compare, doubly_judged, reassigned, strict_tasks
 from ..registry.files import WorkingTree
 from ..registry.graders import refuse_self_grading
 from ..registry.loading import load_registry
@@ -31,6 +31,7 @@ from .session import SessionReport
 from .settings import SETTINGS, ReplayMode, Settings, read_settings
 
 __all__ = ["activate"]
+HIDDEN_BY_TRIES = frozenset((*TIER_CHANGES, ChangeKind.ESCALATION_CHANGED))
 
 
 def activate(config: pytest.Config) -> None:
@@ -104,6 +105,9 @@ def _assess(settings: Settings, invocation: Invocation, inipath: PurePosixPath |
         options = "--modelroute-registry=PATH, or `modelroute_registry` in pytest's ini file"
         raise InputError(what, fix=f"write {settings.registry} (README: five minutes), or {options}") from None
     _check_names(settings, registry)
+    if settings.base and settings.tries and not settings.tries_typed:
+        what = "a try is named in the ini file, and with a base it would keep the registry's own tier from being judged"
+        raise InputError(what, fix="take `modelroute_try` out of it, or type --modelroute-try=TASK=TIER")
     commit = merge_base(settings.rootdir, settings.base, settings.base_named_by) if settings.base else None
     tried, moves = reassigned(registry, settings.tries)
     for name, tier in settings.tries.items():
@@ -123,7 +127,7 @@ def _assess(settings: Settings, invocation: Invocation, inipath: PurePosixPath |
             warnings.append(f"{commit.ref} has no registry at {settings.registry}: every task counts as new")
             own = compare(_empty(registry), registry)
         for change in own:
-            if change.kind in TIER_CHANGES and change.task in settings.tries:
+            if change.kind in HIDDEN_BY_TRIES and change.task in settings.tries:
                 what = f"--modelroute-try: {change.task} changes its tier against the base, which a try would hide"
                 raise InputError(what, place=change.place, fix="judge one of the two at a time")
         changes, strict = (*own, *moves), strict | strict_tasks(own, registry)

@@ -18,9 +18,26 @@ __all__ = ["HARMLESS", "LOOSENING", "Edit", "acknowledge", "entries", "golden", 
 Edit = Callable[[Project], None]
 
 SCORER = """\
+from checking import words
+
+
 def score(output, expected):
     # as people read it
-    return expected.lower() in output.lower()
+    return words.plain(expected) in output.lower()
+"""
+
+WORDS = """\
+from .letters import lower
+
+
+def plain(text):
+    # as it is written
+    return lower(text)
+"""
+
+LETTERS = """\
+def lower(text):
+    return text.lower()
 """
 
 REGISTRY = [
@@ -47,6 +64,9 @@ def guard(project: Project) -> Project:
     for old, new in REGISTRY:
         project.replace(old, new)
     (project.folder / "own_scorers.py").write_text(SCORER)
+    (project.folder / "checking").mkdir()
+    for name, text in (("__init__", ""), ("words", WORDS), ("letters", LETTERS)):
+        (project.folder / f"checking/{name}.py").write_text(text)
     schema = json.loads((project.folder / "schemas/classify.json").read_text())
     (project.folder / "schemas/classify.json").write_text(json.dumps({"$comment": "labels", **schema}))
     git(project.folder, "init", "-q", "-b", "main")
@@ -202,6 +222,16 @@ LOOSENING: dict[str, tuple[Edit, list[tuple[str, str | None]], int]] = {
         [("scorer_changed", "reply")],
         0,
     ),
+    "what a scorer imports": (
+        swap("return lower(text)", "return ''", "checking/words.py"),
+        [("scorer_changed", "reply")],
+        0,
+    ),
+    "what that imports": (
+        swap("return text.lower()", "return ''", "checking/letters.py"),
+        [("scorer_changed", "reply")],
+        0,
+    ),
     "a recording": (recorded("reply", "small", by_hand), [("recording_edited", "reply")], 0),
     "a recording of a tier that serves nothing": (
         recorded("classify", "nano", by_hand),
@@ -244,6 +274,7 @@ HARMLESS: dict[str, Edit] = {
     ),
     "a schema elsewhere": move("schemas/classify.json", "schemas/labels.json", key="schema: "),
     "an option at its default": swap("fields: [label]", "ignore_case: false, fields: {label: {compare: exact}}"),
+    "a comment in what a scorer imports": swap("# as it is written", "# as it stands", "checking/words.py"),
     "a scorer's comment": swap("# as people read it", "# as anybody reads it", "own_scorers.py"),
     "a scorer elsewhere": both(move("own_scorers.py", "texts/own.py"), swap("own_scorers:score", "texts.own:score")),
     "a scorer's layout": swap("in output.lower()", "in (output.lower())", "own_scorers.py"),

@@ -13,7 +13,7 @@ from typing import Any
 from ..errors import InputError, Place
 from ..registry.base import CommitFiles
 from ..registry.checkout import Checkout
-from ..registry.prompts import find_module
+from ..registry.modules import find_module
 
 __all__ = ["BaseImporter", "Importer", "parameters_taken"]
 

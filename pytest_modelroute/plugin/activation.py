@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import os
+from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
 import pytest
@@ -116,13 +117,14 @@ def _assess(settings: Settings, invocation: Invocation, inipath: PurePosixPath |
     baseline, changes, strict = None, moves, frozenset(settings.tries)
     warnings: list[str] = []
     if commit is not None:
-        before = _base_registry(settings, commit, inipath)
-        if before is not None:
-            base_files, base_registry = before
-            if base_registry.path != registry.path:
-                warnings.append(f"the registry was {base_registry.path} in {commit.ref}: compared with that")
-            baseline = load_baseline(base_files, base_registry, project, settings.rootdir)
-            own = all_changes(base_files, baseline, files, registry, project)
+        with _mending(commit):
+            before = _base_registry(settings, commit, inipath)
+            if before is not None:
+                baseline = load_baseline(*before, project, settings.rootdir)
+        if before is not None and baseline is not None:
+            if baseline.registry.path != registry.path:
+                warnings.append(f"the registry was {baseline.registry.path} in {commit.ref}: compared with that")
+            own = all_changes(before[0], baseline, files, registry, project)
         else:
             warnings.append(f"{commit.ref} has no registry at {settings.registry}: every task counts as new")
             own = compare(_empty(registry), registry)
@@ -147,6 +149,18 @@ def _assess(settings: Settings, invocation: Invocation, inipath: PurePosixPath |
         warnings=(*warnings, *(baseline.warnings if baseline else ())),
     )
     return Assessment(project, comparison, _player(settings), invocation)
+
+
+@contextlib.contextmanager
+def _mending(commit: Commit) -> Iterator[None]:
+    """Around what reads the base: a base that is broken itself is mended by a change that nothing can be held to."""
+    try:
+        yield
+    except InputError as error:
+        fix = (
+            f"{commit.ref} is broken itself: gate the change that mends it once with --modelroute-base=, without a base"
+        )
+        raise InputError(error.what, place=error.place, valid=error.valid, fix=error.fix or fix) from None
 
 
 def _check_names(settings: Settings, registry: Registry) -> None:

@@ -56,6 +56,16 @@ class Settings:
     json: Path | None
 
 
+# Options of pytest with which no test runs, and how they are typed.
+IDLE = {
+    "collectonly": ("--collect-only", "--co", "--collectonly"),
+    "showfixtures": ("--fixtures", "--funcargs"),
+    "show_fixtures_per_test": ("--fixtures-per-test",),
+    "markers": ("--markers",),
+    "cacheshow": ("--cache-show",),
+    "version": ("--version", "-V", "-VV"),
+}
+
 SETTINGS = pytest.StashKey[Settings]()
 
 Mode = TypeVar("Mode", bound=Enum)
@@ -70,6 +80,8 @@ def read_settings(config: pytest.Config) -> Settings:
 
     json = value("json")
     base, named_by = _base(config)
+    if base:
+        _refuse_idle(config)
     return Settings(
         rootdir=config.rootpath,
         registry=_below_rootdir(config, value("registry"), typed=config.option.modelroute_registry is not None),
@@ -102,6 +114,19 @@ def _base(config: pytest.Config) -> tuple[tuple[str, ...], Mapping[str, str]]:
         return tuple(filter(None, [written])), {}
     named_by = base_from_ci(os.environ)
     return tuple(named_by) or tuple(filter(None, [written or config.getini("modelroute_base")])), named_by
+
+
+def _refuse_idle(config: pytest.Config) -> None:
+    """Raise InputError where the ini file alone says that nothing is to run: it is part of the change under review."""
+    typed = _typed(config)
+    for option, flags in IDLE.items():
+        if getattr(config.option, option, None) and not any(each.partition("=")[0] in flags for each in typed):
+            what = f"{flags[0]} stands in `addopts`, and with a base the gates have to run"
+            raise InputError(what, fix=f"take it out, or type {flags[0]}")
+    dry = "--modelroute-dry-run"
+    if (config.option.modelroute_dry_run or config.getini("modelroute_dry_run")) and dry not in typed:
+        what = "`modelroute_dry_run` stands in the ini file, and with a base the gates have to run"
+        raise InputError(what, fix=f"take it out, or type {dry}")
 
 
 def _typed(config: pytest.Config) -> list[str]:

@@ -17,7 +17,7 @@ def find_module(files: Files, module: str, folder: PurePosixPath) -> tuple[PureP
     """The file of a module below the registry's folder or rootdir, with its source; None if it lives elsewhere."""
     stem = PurePosixPath(*module.split("."))
     for root in (folder, PurePosixPath()):
-        for candidate in (root / stem.with_suffix(".py"), root / stem / "__init__.py"):
+        for candidate in (root / stem / "__init__.py", root / stem.with_suffix(".py")):  # as Python looks for it
             try:
                 return candidate, files.read(candidate)
             except OSError:

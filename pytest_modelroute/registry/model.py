@@ -34,7 +34,6 @@ __all__ = [
     "merged",
 ]
 
-
 PROVIDER_URL = "https://api.anthropic.com"
 
 
@@ -261,6 +260,10 @@ class Registry:
     def rank(self, name: str) -> int | None:
         """The tier's position, 0 being the cheapest; None where this registry has no such tier."""
         return next((index for index, tier in enumerate(self.tiers) if tier.name == name), None)
+
+    def place(self, tier: Tier) -> int | None:
+        """The position of what answers as that tier does, whatever its name; None where nothing here does."""
+        return next((index for index, own in enumerate(self.tiers) if own.served_by == tier.served_by), None)
 
 
 def merged(lower: Mapping[str, Any], upper: Mapping[str, Any]) -> dict[str, Any]:

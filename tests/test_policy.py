@@ -140,6 +140,13 @@ LOWERED: dict[str, tuple[str, str, Edit, str, list[str]]] = {
         "a move to below large",
         ["downgrade", "escalation_changed"],
     ),
+    "an escalation by another confidence": (
+        "multi_step_planning",
+        CASCADE,
+        replaced("confidence: /confidence", "confidence: /certainty"),
+        "less escalation below large",
+        ["escalation_changed"],
+    ),
     "a cheaper tier's model": (
         "multi_step_planning",
         ALONE,
@@ -205,6 +212,11 @@ NOT_LOWERED: dict[str, tuple[str, str, Edit]] = {
     "where the first tier is recommended": ("code_generation", CASCADE, replaced(f"    {STATED}\n", "")),
     "an escalation that is new": ("multi_step_planning", "    tier: small\n", replaced("tier: small\n", CASCADE[4:])),
     "an escalation of more answers": ("multi_step_planning", CASCADE, replaced("below: 0.95", "below: 0.96")),
+    "another confidence, by which nothing escalates": (
+        "multi_step_planning",
+        CASCADE.replace(", below: 0.95", ""),
+        replaced("confidence: /confidence", "confidence: /certainty"),
+    ),
     "an escalation to a dearer tier": (
         "multi_step_planning",
         CASCADE.replace("small", "nano").replace("large", "small"),

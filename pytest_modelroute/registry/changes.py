@@ -14,7 +14,7 @@ from .asked import OwnCall
 from .cascades import dearer_tiers
 from .model import Acknowledgement, Registry, Task, Tier, merged
 from .prompts import prompt_content, prompt_name
-from .steps import escalates_less, is_known_upgrade, is_upgrade
+from .steps import escalates_less, is_known_upgrade, is_upgrade, read_otherwise
 
 __all__ = [
     "ASSIGNMENT_CHANGES",
@@ -214,20 +214,29 @@ def _tier_change(base: Registry, head: Registry, before: Task, after: Task) -> I
 
 def _escalation_change(base: Registry, head: Registry, before: Task, after: Task) -> Iterator[Change]:
     old, new = before.escalation, after.escalation
-    was, is_now = (None if each is None else each.stated for each in (old, new))
-    if old is not None and new is not None:
-        source, target = base.tier(old.to), head.tier(new.to)
-        if old.below == new.below and source.served_by == target.served_by:
-            return
-        if old.below == new.below and source.name == target.name:
-            yield _swap(base, head, source, target, after.name)
-            return
-    if was == is_now:
-        return
     place = after.place if new is None else new.place
-    undoing = f"take `escalate` out at {place}" if was is None else f"put `escalate: {_flow(was)}` back at {place}"
-    lowers = escalates_less(base, head, before, after)
-    yield Change(ChangeKind.ESCALATION_CHANGED, after.name, was, is_now, place, undoing=undoing, lowers=lowers)
+    edits = [f"put `escalate: {_flow(old.stated)}` back at {place}" if old else f"take `escalate` out at {place}"]
+    if old is None or new is None:
+        if old is new:
+            return
+    elif old.below == new.below:
+        source, target = base.tier(old.to), head.tier(new.to)
+        if source.served_by == target.served_by:
+            edits = []
+        elif source.name == target.name:
+            yield _swap(base, head, source, target, after.name)
+            edits = []
+    told = read_otherwise(before, after)
+    for name, (given, given_now) in told.items():
+        edit = f"take `{name}: {given_now}` out" if given is None else f"put `{name}: {given}` back"
+        edits.append(f"{edit} at {after.place}")
+    if edits:
+        was, is_now = (
+            None if each is None else {**each.stated, **{name: read[side] for name, read in told.items()}}
+            for side, each in enumerate((old, new))
+        )
+        lowers, undoing = escalates_less(base, head, before, after), " and ".join(edits)
+        yield Change(ChangeKind.ESCALATION_CHANGED, after.name, was, is_now, place, undoing=undoing, lowers=lowers)
 
 
 def _flow(stated: Mapping[str, Any]) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 from .model import Registry, Task, Tier
 
-__all__ = ["escalates_less", "is_known_upgrade", "is_upgrade", "reads_other_confidence"]
+__all__ = ["escalates_less", "is_known_upgrade", "is_upgrade", "read_otherwise"]
 
 
 def is_upgrade(base: Registry, head: Registry, old: Tier, new: Tier) -> bool:
@@ -24,7 +24,7 @@ def escalates_less(base: Registry, head: Registry, before: Task, after: Task) ->
     old, new = before.escalation, after.escalation
     if old is None:
         return False
-    if new is None or reads_other_confidence(before, after):
+    if new is None or any(given is not None for given, _ in read_otherwise(before, after).values()):
         return True
     if old.below is not None and (new.below is None or new.below < old.below):
         return True
@@ -33,10 +33,20 @@ def escalates_less(base: Registry, head: Registry, before: Task, after: Task) ->
     return source.served_by != target.served_by and not known(base, head, source, target)
 
 
-def reads_other_confidence(before: Task, after: Task) -> bool:
-    """Whether a task that escalates by confidence finds that elsewhere in its answers."""
-    by_confidence = [task.escalation is not None and task.escalation.below is not None for task in (before, after)]
-    return all(by_confidence) and before.output.confidence != after.output.confidence
+def read_otherwise(before: Task, after: Task) -> dict[str, tuple[str | None, str | None]]:
+    """What of the output decides that an answer escalates, and no other change tells of: by name, before and after."""
+    old, new = before.escalation, after.escalation
+    if old is None or new is None:
+        return {}
+    found: dict[str, tuple[str | None, str | None]] = {}
+    if None not in (old.below, new.below) and before.output.confidence != after.output.confidence:
+        found["confidence"] = before.output.confidence, after.output.confidence
+    schema, schema_now = before.output.schema, after.output.schema
+    if schema is None and schema_now is not None:
+        found["schema"] = None, str(schema_now.path)
+    if schema is not None and schema_now is None and not (before.gated and after.gated):
+        found["schema"] = str(schema.path), None
+    return found
 
 
 def _leads_up(old: Tier, new: Tier, orders: Sequence[Registry], place: Callable[[Registry, Tier], int | None]) -> bool:

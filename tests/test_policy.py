@@ -8,7 +8,7 @@ from collections.abc import Callable
 import pytest
 
 from .guarded import acknowledge
-from .projects import Project
+from .projects import Project, git
 from .test_cli_advise import found, read_json
 from .test_gate import report, task
 from .test_paired_gate import declare
@@ -264,3 +264,46 @@ def test_a_trial_of_a_task_that_escalates_needs_no_acknowledgement(repository: P
     (reason,) = (reason for reason in tried["reasons"] if "whatever was measured" in reason)
     assert reason.startswith("a move to below large")
     assert reason.endswith("needs `rule: certified`, whatever was measured")
+
+
+def test_certified_beside_a_move_does_not_lift_the_base_s_least_number_of_cases(repository: Project) -> None:
+    repository.write_golden(
+        "classify", [case for case in repository.golden("classify")[:42] if case["id"][-2:] != "20"]
+    )
+    repository.write_golden("classify", repository.golden("classify")[:38] + repository.golden("classify")[39:])
+    declare(repository, "gate: {min_cases: 100}")
+    repository.move("classify", "small")
+    judged = task(report(repository, BASE, status=1), "classify")
+    assert judged["reasons"][0] == "0 wrong of 40: 0 % (0-7.2 %), but 100 cases are needed: 60 more"
+    repository.replace("gate: {min_cases: 100}", "gate: {min_cases: 100, rule: certified}")
+    for arguments in ((), ("-n", "2")):
+        judged = task(report(repository, BASE, *arguments, status=1), "classify")
+        assert (judged["verdict"], judged["strict"], judged["rule"]) == ("inconclusive", True, "certified")
+        told = "0 wrong of 40: between 0 and 7.2 %, but the rule that this replaces needs 100 cases: 60 more"
+        assert judged["reasons"][0] == told
+        assert judged["way_out"] == "put `tier: large` back at modelroute.yaml:11"
+    # In a change of its own, the rule certifies what it certifies; and so it does what moves after it.
+    for tier in ("large", "small"):
+        repository.move("classify", tier)
+        assert task(report(repository, BASE, status=0), "classify")["verdict"] == "pass"
+        git(repository.folder, "commit", "-qam", f"certified on {tier}")
+        git(repository.folder, "branch", "-f", "main")
+
+
+def test_a_trial_beside_a_new_rule_is_judged_as_the_move_would_be(repository: Project) -> None:
+    repository.write_golden("classify", repository.golden("classify")[:38])
+    repository.write_golden("classify", [case for case in repository.golden("classify") if case["id"][-2:] != "20"])
+    declare(repository, "gate: {max_error: 0.09}")
+    repository.replace("gate: {max_error: 0.09}", "gate: {max_error: 0.09, rule: certified}")
+    assert task(report(repository, "--modelroute-try=classify=small", status=0), "classify")["verdict"] == "pass"
+    judged = task(report(repository, BASE, "--modelroute-try=classify=small", status=1), "classify")
+    assert judged["reasons"][0].endswith("but the rule that this replaces needs 100 cases: 63 more")
+
+
+def test_advice_counts_the_cases_that_the_present_rule_needs(repository: Project) -> None:
+    cases = [case for case in repository.golden("classify")[:38] if case["id"][-2:] != "20"]
+    repository.write_golden("classify", cases)
+    declare(repository, "kind: multi_step_planning", "gate: {max_error: 0.09}")
+    move = found(read_json(repository), "classify", "small")
+    assert move["advice"] == "undecided"
+    assert move["why"].endswith("but the rule that this replaces needs 100 cases: 63 more")

@@ -167,6 +167,7 @@ class GatePolicy:
     """When a task passes: at most `max_error` (a share) by `rule`, on at least `min_cases` cases.
 
     `max_regression` is how much above that of what it replaces the error rate of a change may be (a share).
+    `floor` is the `min_cases` of an `observed` rule that this one replaces, while that change counts.
     """
 
     max_error: float
@@ -174,6 +175,7 @@ class GatePolicy:
     min_cases: int
     max_regression: float | None = None
     correction: Correction = Correction.NONE
+    floor: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ from ..evaluation.replays import Replays
 from ..judgement.demands import DemandKind, demands
 from ..judgement.gate import Verdict
 from ..judgement.intervals import upper_bound
+from ..judgement.stricter import stricter
 from ..judgement.worth import Worth
 from ..registry.cascades import check_escalation
 from ..registry.changes import Change, compare
@@ -133,7 +134,8 @@ class Advisor:
         lacks = demands(tried, new, acknowledged=False) if lowering else ()
         measured = report
         if any(demand.kind is DemandKind.CERTIFIED_RULE for demand in lacks):  # by the rule that policy asks for
-            measured = self._judged(replace(new, gate=replace(new.gate, rule=Rule.CERTIFIED)))
+            certified = stricter(new.gate, replace(new.gate, rule=Rule.CERTIFIED))
+            measured = self._judged(replace(new, gate=certified))
         if lacks:
             advice = replace(advice, verdict=Verdict.FAIL)
         if measured.verdict is Verdict.FAIL:

@@ -49,6 +49,8 @@ def reason(finding: Finding) -> str:
             words = f"{told}, {limit}"
         case FindingKind.TOO_FEW:
             words = f"{told}, but {policy.min_cases} cases are needed: {finding.more_cases} more"
+        case FindingKind.BELOW_FLOOR:
+            words = f"{told}, but the rule that this replaces needs {policy.floor} cases: {finding.more_cases} more"
         case FindingKind.CERTIFIED:
             words = f"{told}: certified to be {limit.removesuffix(' allowed')}"
         case FindingKind.REFUTED:

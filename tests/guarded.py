@@ -286,7 +286,7 @@ HARMLESS: dict[str, Edit] = {
         "kind: code_review", "traits: {output: short, failure: costly, reasoning: multi}"
     ),
     "one more objection": swap("reasoning: single", "reasoning: multi"),
-    "another confidence": swap("confidence: /confidence", "confidence: /label"),
+    "another confidence, by which nothing escalates": swap("confidence: /confidence", "confidence: /label"),
     "a registry of another layout": windows,
 }
 

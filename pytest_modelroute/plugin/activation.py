@@ -135,7 +135,8 @@ def _assess(settings: Settings, invocation: Invocation, inipath: PurePosixPath |
         changes, strict = (*own, *moves), strict | strict_tasks(own, registry)
         if baseline is not None:
             loosened = doubly_judged(changes) & frozenset(project.materials)
-            project, strict = hardened(project, baseline.registry, loosened), strict | loosened
+            strict |= loosened
+            project = hardened(project, baseline.registry, strict & frozenset(project.materials))
     if settings.record is RecordMode.NONE and Journal(settings.rootdir / registry.cassettes).waits:
         warnings.append(
             f"an interrupted recording left answers in {registry.cassettes / FOLDER}: record again to keep them"

@@ -14,9 +14,10 @@ from ..evaluation.replays import Replays
 from ..judgement.demands import DemandKind, demands
 from ..judgement.gate import Verdict
 from ..judgement.intervals import upper_bound
+from ..judgement.stricter import stricter
 from ..judgement.worth import Worth
 from ..registry.cascades import check_escalation
-from ..registry.changes import Change, ChangeKind, compare
+from ..registry.changes import Change, compare
 from ..registry.graders import refuse_self_grading
 from ..registry.model import Registry, Rule, Task, Tier
 from .advised import Advice, Recommendation, TaskAdvice, hindrance, outlay_told, risk, strictness
@@ -129,11 +130,12 @@ class Advisor:
         advice = replace(unknown, verdict=report.verdict, worth=worth, report=report, why=risk(report))
         if report.verdict is Verdict.ERROR:
             return self._lacking(advice)
-        down = next((change for change in changes if change.kind is ChangeKind.DOWNGRADE), None)
-        lacks = demands(tried, new, acknowledged=False) if down is not None else ()
+        lowering = [change for change in changes if change.lowers]
+        lacks = demands(tried, new, acknowledged=False) if lowering else ()
         measured = report
         if any(demand.kind is DemandKind.CERTIFIED_RULE for demand in lacks):  # by the rule that policy asks for
-            measured = self._judged(replace(new, gate=replace(new.gate, rule=Rule.CERTIFIED)))
+            certified = stricter(new.gate, replace(new.gate, rule=Rule.CERTIFIED))
+            measured = self._judged(replace(new, gate=certified))
         if lacks:
             advice = replace(advice, verdict=Verdict.FAIL)
         if measured.verdict is Verdict.FAIL:
@@ -150,8 +152,7 @@ class Advisor:
             why = f"{hindrance(worth.obstacle, worth)}; {advice.why}"
             return replace(advice, recommendation=Recommendation.NOT_WORTH, why=why)
         if lacks:
-            assert down is not None
-            needs, traits = meeting(lacks, down), " and ".join(lacks[0].objections)
+            needs, traits = meeting(lacks, lowering), " and ".join(lacks[0].objections)
             why = f"{advice.why}; {traits}: policy asks for more than a measurement"
             return replace(advice, recommendation=Recommendation.NEEDS, why=why, needs=needs)
         why = f"{advice.why}; few calls a month, but dear ones" if worth.few and worth.pays else advice.why

@@ -103,14 +103,23 @@ class Judge:
             if finding.kind is RegressionKind.SELF_GRADED:
                 way = f"another grader at {task.score.place}, `self_grading: allow` there, or no `max_regression`"
             yield Opinion(verdict, (regression_reason(finding, self._rivals.name(task)),), way)
-        change = self._comparison.tier_change(task.name)
-        if change is not None and change.kind is ChangeKind.DOWNGRADE:
-            # A move that is only tried needs no acknowledgement yet.
-            acknowledged = task.name in self._comparison.tried or change.acknowledged is not None
-            lacks = demands(self._project.registry, task, acknowledged)
-            if lacks:
-                way = f"{self.taking_back(task, change)}, or {meeting(lacks, change)}"
-                yield Opinion(Verdict.FAIL, tuple(map(demand_reason, lacks)), way)
+        lowering = self._comparison.lowering(task.name)
+        if lowering:
+            yield from self._by_policy(task, lowering)
+
+    def _by_policy(self, task: Task, lowering: Sequence[Change]) -> Iterator[Opinion]:
+        """What the task's traits ask of the changes that lower what answers it."""
+        # What is only tried needs no acknowledgement yet.
+        unacknowledged = [
+            change for change in lowering if change.acknowledged is None and not self._comparison.is_tried(change)
+        ]
+        baseline = self._comparison.baseline
+        base = None if baseline is None else baseline.registry
+        lacks = demands(self._project.registry, task, not unacknowledged, base)
+        if lacks:
+            undoing = " and ".join(self.taking_back(task, change) for change in lowering)
+            reasons = tuple(demand_reason(demand, unacknowledged or lowering) for demand in lacks)
+            yield Opinion(Verdict.FAIL, reasons, f"{undoing}, or {meeting(lacks, unacknowledged)}")
 
     def _measured(self, task: Task, evidence: Evidence) -> Opinion:
         decision = judge(evidence.counts, task.gate, evidence.base_counts)

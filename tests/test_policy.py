@@ -8,7 +8,8 @@ from collections.abc import Callable
 import pytest
 
 from .guarded import acknowledge
-from .projects import Project, git
+from .projects import LABELS, Project, git
+from .retold import answers
 from .test_cli_advise import found, read_json
 from .test_gate import report, task
 from .test_paired_gate import declare
@@ -307,3 +308,17 @@ def test_advice_counts_the_cases_that_the_present_rule_needs(repository: Project
     move = found(read_json(repository), "classify", "small")
     assert move["advice"] == "undecided"
     assert move["why"].endswith("but the rule that this replaces needs 100 cases: 63 more")
+
+
+@pytest.mark.parametrize("gate", ["{rule: certified}", "{min_cases: 600}", "{rule: certified, max_error: 0.2}"])
+def test_what_fails_by_the_base_s_gate_is_not_made_undecided_by_another(gate: str, repository: Project) -> None:
+    """12 wrong of 120 are more than 8 %, and too few for `certified` to say so."""
+    answers(repository, "small", lambda number, output: {**output, "label": LABELS[(number + (number % 10 == 0)) % 3]})
+    repository.move("classify", "small")
+    git(repository.folder, "commit", "-q", "-a", "-m", "red as it is")
+    git(repository.folder, "branch", "-f", "main")
+    assert task(report(repository, "--modelroute-base=main", status=1), "classify")["verdict"] == "fail"
+    repository.replace("kind: fields, fields: [label]}", f"kind: fields, fields: [label]}}\n    gate: {gate}")
+    judged = task(report(repository, "--modelroute-base=main", status=1), "classify")
+    assert judged["verdict"] == "fail"
+    assert judged["reasons"][-1].startswith(("by the base's gate: 12 wrong of 120: 10 %", "12 wrong of 120"))

@@ -94,7 +94,10 @@ class Judge:
 
     def _opinions(self, task: Task) -> Iterator[Opinion]:
         evidence = self.evidence(task.name)
-        yield self._measured(task, evidence)
+        measured = self._measured(task, evidence)
+        yield measured
+        if measured.verdict is Verdict.INCONCLUSIVE:
+            yield from self._failing_before(task, evidence)
         regression = self._rivals.regression(task, evidence.paired, evidence.counts.cases)
         if regression is not None:
             verdict, finding = regression
@@ -106,6 +109,16 @@ class Judge:
         lowering = self._comparison.lowering(task.name)
         if lowering:
             yield from self._by_policy(task, lowering)
+
+    def _failing_before(self, task: Task, evidence: Evidence) -> Iterator[Opinion]:
+        """What fails by the base's gate does not become undecided by another: `certified` fails later as well."""
+        baseline = self._comparison.baseline
+        before = None if baseline is None else baseline.registry.tasks.get(task.name)
+        if before is not None and before.gated and before.gate != task.gate:
+            was = judge(evidence.counts, before.gate)
+            if was.verdict is Verdict.FAIL:
+                told = tuple(f"by the base's gate: {reason(finding)}" for finding in was.findings)
+                yield Opinion(was.verdict, told, self._undoing(task, was.verdict))
 
     def _by_policy(self, task: Task, lowering: Sequence[Change]) -> Iterator[Opinion]:
         """What the task's traits ask of the changes that lower what answers it."""

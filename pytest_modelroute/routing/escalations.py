@@ -72,7 +72,7 @@ def escalations(found: Sequence[Question], to: Escalation, limit: float) -> Esca
         cheap=_alone(cases, [first for first, _ in pairs], limit, escalating=False),
         dear=_alone(cases, [second for _, second in pairs], limit, escalating=True),
         cases=len(cases),
-        calibration=calibration(_stated(answers)) if by_confidence else None,
+        calibration=calibration(_stated(cases)) if by_confidence else None,
     )
 
 
@@ -119,10 +119,13 @@ def _alone(
     return Row(point, usd_per_1000([result.usd for result in results]))
 
 
-def _stated(answers: Sequence[TwoAnswers]) -> list[tuple[float, bool]]:
-    """The cheap answers that only their confidence can make escalate, as far as they state one."""
+def _stated(cases: Sequence[Sequence[TwoAnswers]]) -> list[list[tuple[float, bool]]]:
+    """Of each case the cheap answers that only their confidence can make escalate, as far as they state one."""
     return [
-        (answer.confidence, answer.first_right)
-        for answer in answers
-        if answer.confidence is not None and not answer.by_form
+        [
+            (answer.confidence, answer.first_right)
+            for answer in case
+            if answer.confidence is not None and not answer.by_form
+        ]
+        for case in cases
     ]

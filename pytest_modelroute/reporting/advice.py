@@ -19,7 +19,7 @@ from ..registry.cascades import check_escalation
 from ..registry.changes import Change, ChangeKind, compare
 from ..registry.graders import refuse_self_grading
 from ..registry.model import Registry, Rule, Task, Tier
-from .advised import Advice, Recommendation, TaskAdvice, hindrance, outlay_told, risk, strictness
+from .advised import Advice, Recommendation, TaskAdvice, doubted, hindrance, outlay_told, risk, strictness
 from .alternatives import Alternative, alone, assignment, cascade, cheaper, dearer
 from .assessment import Assessment
 from .commands import Invocation
@@ -139,21 +139,26 @@ class Advisor:
         if measured.verdict is Verdict.FAIL:
             return replace(advice, report=measured)
         if measured.verdict is not Verdict.PASS:
-            why, way_out = measured.reasons[0], f"add golden cases to {task.golden}"
+            why, way_out = doubted(measured.reasons[0], measured), f"add golden cases to {task.golden}"
+            if measured.way_out == self._invocation.auditing(task.name):
+                way_out = self._audit(advice, measured) or way_out
             return replace(advice, recommendation=Recommendation.UNDECIDED, report=measured, why=why, way_out=way_out)
         if up:
             return replace(advice, recommendation=Recommendation.UPGRADE)
         if measured.judged is not None and _unprovable(new, measured.judged.cases):
-            why = strictness(new.gate.max_error, measured.judged.cases)
+            why = doubted(strictness(new.gate.max_error, measured.judged.cases), measured)
             return replace(advice, recommendation=Recommendation.UNPROVABLE, why=why)
         if worth.obstacle is not None:
             why = f"{hindrance(worth.obstacle, worth)}; {advice.why}"
             return replace(advice, recommendation=Recommendation.NOT_WORTH, why=why)
-        if lacks:
+        if lacks:  # under the certified rule, which no unaudited grader passes
             assert down is not None
             needs, traits = meeting(lacks, down), " and ".join(lacks[0].objections)
             why = f"{advice.why}; {traits}: policy asks for more than a measurement"
             return replace(advice, recommendation=Recommendation.NEEDS, why=why, needs=needs)
+        audit = self._audit(advice, report)
+        if audit is not None:
+            return replace(advice, recommendation=Recommendation.NEEDS, needs=audit)
         why = f"{advice.why}; few calls a month, but dear ones" if worth.few and worth.pays else advice.why
         return replace(advice, recommendation=Recommendation.MOVE, why=why)
 
@@ -182,6 +187,17 @@ class Advisor:
         command = self._command(advice.old.name, cost.plan.tier)
         why = "; ".join(filter(None, (f"{cost.plan.tier.name}: {outlay_told(cost)}", advice.why)))
         return replace(advice, recommendation=Recommendation.RECORD, why=why, way_out=command, outlay=cost)
+
+    def _audit(self, advice: Advice, report: TaskReport) -> str | None:
+        """What tells how good the grader of these answers is; None where that is known, or no model grades."""
+        if report.grader is None or report.grader.shortcoming is None:
+            return None
+        old, new = advice.old, advice.new
+        if report.grader.command is None:
+            return f"`samples: 1` at {old.place}: an audit takes one sample a case"
+        if old.escalation != new.escalation:  # an audit is of answers as the registry routes them
+            return f"make the change, then {self._invocation.auditing(new.name)}"
+        return self._invocation.auditing(new.name, None if new.tier == old.tier else new.tier)
 
     def _worth(self, task: Task, per_1000: float | None) -> Worth:
         return Worth(per_1000, self._calls.get(task.name), self._work)

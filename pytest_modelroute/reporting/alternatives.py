@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from ..evaluation.evaluate import Evaluation
+from ..evaluation.grading import grader_of
 from ..evaluation.questions import questions
 from ..evaluation.results import Outcome
 from ..judgement.thresholds import choose
@@ -66,10 +67,10 @@ def cascade(task: Task, first: Tier, cheap: Evaluation, dear: Evaluation) -> Alt
     """The task on a cheaper tier with the assigned one behind it, as `cheap` and `dear` evaluate them alone.
 
     Answers without a usable output escalate and, where the task states a confidence, those below the threshold that is
-    certified for its limit.
+    certified for its limit; a grader's verdicts certify none.
     """
     below = None
-    if task.output.confidence is not None:
+    if task.output.confidence is not None and grader_of(cheap.material) is None:
         below = _certified(cheap, dear, Escalation(task.tier, None, task.tier_place), task.gate.max_error)
     escalation = Escalation(task.tier, below, task.tier_place)
     uncertified = task.output.confidence is not None and below is None

@@ -28,9 +28,10 @@ class Invocation:
         node = _quoted("::".join((self.path, *names)))
         return f"pytest --modelroute{named} --modelroute-record=new_episodes{tiers} {node}"
 
-    def auditing(self, task: str) -> str:
-        """The command that labels a task's answers for the audit of its grader."""
-        return f"modelroute audit {task}{self._named}"
+    def auditing(self, task: str, tier: str | None = None) -> str:
+        """The command that labels a task's answers, or those of another tier, for the audit of its grader."""
+        of_tier = "" if tier is None else f" --tier {tier}"
+        return f"modelroute audit {task}{of_tier}{self._named}"
 
     @property
     def applying(self) -> str:

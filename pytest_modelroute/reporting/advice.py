@@ -11,6 +11,7 @@ from ..evaluation.evaluate import Evaluation
 from ..evaluation.outlay import Outlay, outlay
 from ..evaluation.project import Project
 from ..evaluation.replays import Replays
+from ..evaluation.spending import untold
 from ..judgement.demands import DemandKind, demands
 from ..judgement.gate import Verdict
 from ..judgement.intervals import upper_bound
@@ -128,7 +129,7 @@ class Advisor:
         worth = self._worth(new, None if now is None or then is None else now - then)
         advice = replace(unknown, verdict=report.verdict, worth=worth, report=report, why=risk(report))
         if report.verdict is Verdict.ERROR:
-            return self._lacking(advice)
+            return self._lacking(advice, new, report)
         down = next((change for change in changes if change.kind is ChangeKind.DOWNGRADE), None)
         lacks = demands(tried, new, acknowledged=False) if down is not None else ()
         measured = report
@@ -151,6 +152,8 @@ class Advisor:
         if worth.obstacle is not None:
             why = f"{hindrance(worth.obstacle, worth)}; {advice.why}"
             return replace(advice, recommendation=Recommendation.NOT_WORTH, why=why)
+        if worth.per_1000 is None:
+            return self._unpriced(advice, report, today)
         if lacks:  # under the certified rule, which no unaudited grader passes
             assert down is not None
             needs, traits = meeting(lacks, down), " and ".join(lacks[0].objections)
@@ -174,14 +177,28 @@ class Advisor:
             return replace(advice, recommendation=Recommendation.NOT_WORTH, worth=worth, why=why, outlay=cost)
         return self._to_record(replace(advice, worth=worth), cost)
 
-    def _lacking(self, advice: Advice) -> Advice:
-        """What gives the cases in error an answer."""
-        for name in advice.new.answering:
+    def _lacking(self, advice: Advice, task: Task, report: TaskReport) -> Advice:
+        """What gives the task's cases in error an answer."""
+        for name in task.answering:
             cost = outlay(self._project, self._project.materials[advice.old.name], self._registry.tier(name))
             if cost is not None:
                 return self._to_record(advice, cost)
-        assert advice.report is not None
-        return replace(advice, recommendation=Recommendation.UNJUDGED, way_out=advice.report.way_out)
+        return replace(advice, recommendation=Recommendation.UNJUDGED, way_out=report.way_out)
+
+    def _unpriced(self, advice: Advice, report: TaskReport, today: TaskReport) -> Advice:
+        """What would tell the saving: that a tier comes first says that it is cheaper, and not that a move pays."""
+        if not today.answered:
+            return self._lacking(advice, advice.old, today)
+        reasons: dict[str, str | None] = {}
+        for task, each in ((advice.new, report), (advice.old, today)):
+            if each.usd_per_1000_calls is None:
+                escalates = each.escalation is not None and each.escalation.number > 0
+                asked = task.answering if escalates else (task.tier,)
+                why, fix = untold(each.answered, [self._registry.tier(name) for name in asked])
+                reasons[why] = fix
+        why = f"{' and '.join(reasons)}, so what it saves is not known; {advice.why}"
+        way_out = " and ".join(filter(None, reasons.values())) or None
+        return replace(advice, recommendation=Recommendation.PRICE, why=why, way_out=way_out)
 
     def _to_record(self, advice: Advice, cost: Outlay) -> Advice:
         command = self._command(advice.old.name, cost.plan.tier)

@@ -33,6 +33,7 @@ class Recommendation(Enum):
     MOVE = "move it"
     UPGRADE = "move it up"
     NEEDS = "would need"
+    PRICE = "price first"
     RECORD = "record first"
     UNJUDGED = "mend first"
     UNDECIDED = "undecided"

@@ -9,11 +9,10 @@ from ..evaluation.evaluate import Evaluation
 from ..evaluation.grading import grader_of
 from ..evaluation.questions import questions
 from ..evaluation.results import Outcome
-from ..judgement.thresholds import choose
 from ..registry.cascades import dearer_tiers
 from ..registry.model import Registry, Task, Tier
 from ..registry.serving import Escalation
-from ..routing.escalations import two_answers
+from ..routing.escalations import chosen_by
 
 __all__ = ["Alternative", "alone", "assignment", "cascade", "cheaper", "dearer"]
 
@@ -83,5 +82,5 @@ def _certified(cheap: Evaluation, dear: Evaluation, to: Escalation, limit: float
     pairs = [pair for question in found for pair in question.samples]
     if not pairs or any(result.outcome is Outcome.ERROR for pair in pairs for result in pair):
         return None
-    certified = choose([[two_answers(*pair, to) for pair in question.samples] for question in found], limit).certified
+    certified = chosen_by(found, to, limit).certified
     return None if certified is None else certified.threshold

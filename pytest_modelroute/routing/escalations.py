@@ -15,7 +15,7 @@ from ..judgement.calibration import Calibration, calibration
 from ..judgement.thresholds import GRID, Choice, Point, TwoAnswers, choose
 from ..registry.serving import Escalation
 
-__all__ = ["Escalations", "Holdout", "Row", "escalations", "holdout", "two_answers"]
+__all__ = ["Escalations", "Holdout", "Row", "chosen_by", "escalations", "holdout"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +60,7 @@ class Holdout:
 
 def escalations(found: Sequence[Question], to: Escalation, limit: float) -> Escalations:
     """The questions at all thresholds, or by form alone where `to` has no threshold. All of them are answered."""
-    cases = [[two_answers(*pair, to) for pair in question.samples] for question in found]
+    cases = _answers(found, to)
     pairs = [pair for question in found for pair in question.samples]
     answers = [answer for case in cases for answer in case]
     by_confidence = to.below is not None
@@ -83,18 +83,26 @@ def holdout(found: Sequence[Question], to: Escalation, limit: float) -> Holdout 
         halves[_half(question.case)].append(question)
     if not all(halves):
         return None
-    chosen, other = (
-        choose([[two_answers(*pair, to) for pair in question.samples] for question in half], limit) for half in halves
-    )
+    chosen, other = (chosen_by(half, to, limit) for half in halves)
     return Holdout(chosen, len(halves[0]), other, len(halves[1]))
+
+
+def chosen_by(found: Sequence[Question], to: Escalation, limit: float) -> Choice:
+    """All thresholds by these questions, which are answered and at least one."""
+    return choose(_answers(found, to), limit)
 
 
 def _half(case: str) -> int:
     return hashlib.sha256(case.encode("utf-8", "surrogatepass")).digest()[-1] & 1
 
 
-def two_answers(first: CaseResult, second: CaseResult, to: Escalation) -> TwoAnswers:
-    """Both tiers' results of one sample, neither an error, as a threshold is chosen by."""
+def _answers(found: Sequence[Question], to: Escalation) -> list[list[TwoAnswers]]:
+    """Of each question all samples, as a threshold is chosen by."""
+    return [[_two_answers(*pair, to) for pair in question.samples] for question in found]
+
+
+def _two_answers(first: CaseResult, second: CaseResult, to: Escalation) -> TwoAnswers:
+    """Both tiers' results of one sample, neither an error."""
     assert not isinstance(first.kind, ErrorKind)
     by_form = trigger_of(replace(to, below=None), first.kind, None) is not None
     right, dear_right = (result.outcome is Outcome.CORRECT for result in (first, second))

@@ -6,9 +6,9 @@ import re
 import shlex
 from dataclasses import dataclass
 
-__all__ = ["Invocation"]
+from ..registry.rootdir import DEFAULT_REGISTRY
 
-DEFAULT = "modelroute.yaml"  # of `modelroute` itself, in the current folder
+__all__ = ["Invocation"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +40,7 @@ class Invocation:
 
     @property
     def _named(self) -> str:
-        return "" if self.path == DEFAULT else f" --registry={shlex.quote(self.path)}"
+        return "" if self.path == DEFAULT_REGISTRY else f" --registry={shlex.quote(self.path)}"
 
 
 def _quoted(text: str) -> str:

@@ -7,8 +7,9 @@ from pathlib import Path, PurePosixPath
 
 import pytest
 
-from pytest_modelroute.plugin.ini import DEFAULT_REGISTRY, names_registry, registry_of_ini
+from pytest_modelroute.plugin.ini import names_registry, registry_of_ini
 from pytest_modelroute.registry.files import WorkingTree
+from pytest_modelroute.registry.rootdir import DEFAULT_REGISTRY
 
 from .projects import Project, git
 from .test_gate import report

@@ -22,12 +22,13 @@ from ..registry.files import WorkingTree
 from ..registry.graders import refuse_self_grading
 from ..registry.loading import load_registry
 from ..registry.model import Registry
+from ..registry.rootdir import DEFAULT_REGISTRY
 from ..reporting.assessment import Assessment
 from ..reporting.commands import Invocation
 from ..reporting.comparison import Comparison
 from ..reporting.weakened import hardened
 from .collection import Collector
-from .ini import DEFAULT_REGISTRY, registry_of_ini
+from .ini import registry_of_ini
 from .session import SessionReport
 from .settings import SETTINGS, ReplayMode, Settings, read_settings
 

@@ -13,10 +13,10 @@ from typing import Any
 import iniconfig
 
 from ..registry.files import Files
+from ..registry.rootdir import DEFAULT_REGISTRY
 
-__all__ = ["DEFAULT_REGISTRY", "names_registry", "registry_of_ini", "values_of"]
+__all__ = ["names_registry", "registry_of_ini", "values_of"]
 
-DEFAULT_REGISTRY = "modelroute.yaml"  # as in the hooks, which import nothing
 OPTION = "--modelroute-registry"
 INI = "modelroute_registry"
 OVERRIDES = ("-o", "--override-ini")

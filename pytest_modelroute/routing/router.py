@@ -16,6 +16,7 @@ from typing import Any
 from ..errors import did_you_mean
 from ..registry.asked import OwnCall
 from ..registry.model import Registry
+from ..registry.rootdir import DEFAULT_REGISTRY
 from ..registry.serving import Inputs
 from .accounts import routed_answer
 from .answers import Route, RoutedAnswer
@@ -74,7 +75,7 @@ class Router:
     @classmethod
     def from_file(
         cls,
-        path: str | Path = "modelroute.yaml",
+        path: str | Path = DEFAULT_REGISTRY,
         *,
         rootdir: str | Path | None = None,
         clients: Any = None,

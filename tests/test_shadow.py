@@ -174,3 +174,28 @@ def test_a_given_async_client_serves_shadows_in_its_own_loop(tmp_path: Path) -> 
     lines = decisions(project)
     assert [line.shadow for line in lines].count(True) == 5
     assert {line.outcome.value for line in lines} == {"answered"}
+
+
+@pytest.mark.parametrize("startable", [0, 1])
+def test_a_thread_that_cannot_be_started_costs_no_caller_anything(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, startable: int
+) -> None:
+    """As at a limit of processes, or while the interpreter exits."""
+    start = threading.Thread.start
+    started: list[threading.Thread] = []
+
+    def limited(thread: threading.Thread) -> None:
+        if thread.name == "modelroute-shadow":
+            if len(started) == startable:
+                raise RuntimeError("can't start new thread")
+            started.append(thread)
+        start(thread)
+
+    with shadowed(tmp_path, by_tier) as (project, _):
+        monkeypatch.setattr(threading.Thread, "start", limited)
+        with Router.from_file(project.registry) as router:
+            assert [router.call("classify", GIVEN).tier for _ in range(3)] == ["nano"] * 3
+            router.close(60)
+            assert router.shadows_dropped == (0 if startable else 3)
+            assert router.log_failures == 0
+    assert [line.shadow for line in decisions(project)].count(True) == 3 * startable

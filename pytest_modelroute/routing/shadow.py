@@ -40,23 +40,16 @@ class Shadows:
 
     @property
     def dropped(self) -> int:
-        """How many were not run: too many waited already, or the router was closed."""
+        """How many were not run: too many waited already, no thread could be started, or the router was closed."""
         return self._own.own().dropped
 
     def run(self, job: Callable[[], None]) -> bool:
         """Run a job some time, if there is room; returns whether there is."""
         pool = self._own.own()
         with pool.lock:
-            if not pool.closed:
-                try:
+            if not pool.closed and _is_staffed(pool):
+                with contextlib.suppress(queue.Full):
                     pool.jobs.put_nowait(job)
-                except queue.Full:
-                    pass
-                else:
-                    if len(pool.threads) < THREADS:
-                        thread = threading.Thread(target=_work, args=(pool,), name="modelroute-shadow", daemon=True)
-                        pool.threads.append(thread)
-                        thread.start()
                     return True
             pool.dropped += 1
             return False
@@ -81,6 +74,18 @@ class Shadows:
                 pool.dropped += job is not None
             for _ in pool.threads:  # for those still at work
                 pool.jobs.put_nowait(None)
+
+
+def _is_staffed(pool: _Pool) -> bool:
+    """Whether somebody will do a job; begins another thread where there is room for one."""
+    if len(pool.threads) < THREADS:
+        thread = threading.Thread(target=_work, args=(pool,), name="modelroute-shadow", daemon=True)
+        try:
+            thread.start()
+        except Exception:  # a limit of the system, or the interpreter exits: no caller's fault
+            return bool(pool.threads)
+        pool.threads.append(thread)
+    return True
 
 
 def _work(pool: _Pool) -> None:

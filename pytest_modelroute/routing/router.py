@@ -134,7 +134,7 @@ class Router:
 
     @property
     def shadows_dropped(self) -> int:
-        """How many shadow calls were not made because too many waited."""
+        """How many shadow calls were not made, or not to their end: too many waited, or their event loop ended."""
         return self._shadows.dropped
 
     def reload(self) -> None:

@@ -12,12 +12,16 @@ from dataclasses import dataclass, field
 
 from .processes import PerProcess
 
-__all__ = ["Shadows"]
+__all__ = ["Dropped", "Shadows"]
 
 THREADS = 2
 QUEUED = 64
 
 LOGGER = logging.getLogger("pytest_modelroute")
+
+
+class Dropped(Exception):
+    """Raised by a job that could not be done to its end, through nobody's fault."""
 
 
 @dataclass
@@ -40,7 +44,7 @@ class Shadows:
 
     @property
     def dropped(self) -> int:
-        """How many were not run: too many waited already, no thread could be started, or the router was closed."""
+        """How many were not run to their end: too many waited, no thread could be started, or the end came first."""
         return self._own.own().dropped
 
     def run(self, job: Callable[[], None]) -> bool:
@@ -95,6 +99,9 @@ def _work(pool: _Pool) -> None:
             return
         try:
             job()
+        except Dropped:
+            with pool.lock:
+                pool.dropped += 1
         except Exception as error:  # a shadow is nobody's failure
             with pool.lock:
                 pool.failed += 1

@@ -31,6 +31,7 @@ from pytest_modelroute.routing.decisions import (
 )
 
 from .live import until
+from .routed import routed_project
 
 FIRST = FirstDecision(
     tier="small",
@@ -376,6 +377,31 @@ log.close()
 """
     assert python(code, str(tmp_path / "log")).communicate(timeout=600)[0] == "0\n"
     assert read_decisions(tmp_path / "log") == ((DECISION,) * 3, 0)
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+@pytest.mark.parametrize("held", ["log._lock", "router._told_lock", "router._reload_lock"])
+def test_a_child_goes_on_though_a_thread_of_its_parent_held_any_lock(tmp_path: Path, held: str) -> None:
+    code = f"""
+import logging, os, pathlib, signal, sys, warnings
+warnings.simplefilter("ignore")
+logging.disable()
+from pytest_modelroute import Router
+router = Router.from_file(sys.argv[1])
+log = router._loaded.books.log
+lock = {held}
+getattr(lock, "own", lambda: lock)().acquire()
+child = os.fork()
+if child == 0:
+    signal.alarm(60)
+    log.failed(OSError("no room"))
+    router.model_for("nowhere")
+    router.reload()
+    os._exit(router.log_failures)
+print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+"""
+    project = routed_project(tmp_path, "http://127.0.0.1:9")
+    assert python(code, str(project.registry)).communicate(timeout=600)[0] == "1\n"
 
 
 def test_threads_of_one_process_share_a_log(tmp_path: Path) -> None:

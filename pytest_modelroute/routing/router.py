@@ -24,6 +24,7 @@ from .cascade import cascade
 from .clients import Clients
 from .decision_log import DecisionLog
 from .errors import OwnCallTask, RoutingError
+from .processes import PerProcess
 from .routes import Routes, ServedTask, load_routes
 from .sending import Sender, run, run_async
 from .shadow import Shadows
@@ -67,8 +68,8 @@ class Router:
         self._told: set[str] = set()
         self._earlier_log_failures = 0
         self._closed = False
-        self._told_lock = threading.Lock()
-        self._reload_lock = threading.Lock()
+        self._told_lock = PerProcess(threading.Lock)
+        self._reload_lock = PerProcess(threading.Lock)
         self._loaded = self._load(None)
 
     @classmethod
@@ -139,7 +140,7 @@ class Router:
 
     def reload(self) -> None:
         """Read the registry anew, for the calls from now on. Raises InputError, and goes on with the old one."""
-        with self._reload_lock:
+        with self._reload_lock.own():
             log = self._loaded.books.log
             self._loaded = self._load(log)
             if log is not None and log is not self._loaded.books.log:
@@ -224,7 +225,7 @@ class Router:
         return served
 
     def _is_news(self, task: str) -> bool:
-        with self._told_lock:
+        with self._told_lock.own():
             news = task not in self._told and len(self._told) < MOST_NAMES
             if news:
                 self._told.add(task)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import gc
 import json
 import re
 import subprocess
@@ -20,6 +22,7 @@ from pytest_modelroute import CallFailed, RoutedAnswer, Router, TierUnavailable
 from pytest_modelroute.errors import InputError
 from pytest_modelroute.routing import clients as clients_module
 
+from .live import until
 from .messages_server import Reply, message, overloaded
 from .routed import decisions, labelled, routed_project, served
 
@@ -154,6 +157,48 @@ def test_a_call_that_is_cancelled_raises_that_and_is_logged(tmp_path: Path, whic
     assert (line.outcome.value, line.error) == ("failed", "cancelled by the caller")
     expected = ("nano", None, None) if which == "assigned" else ("large", "nano", "low_confidence")
     assert (line.tier, line.escalated_from, line.trigger and line.trigger.value) == expected
+
+
+def open_sockets() -> int:
+    """How many this process has."""
+    found = 0
+    for descriptor in Path("/proc/self/fd").iterdir():
+        with contextlib.suppress(OSError):
+            found += str(descriptor.readlink()).startswith("socket:")
+    return found
+
+
+@pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="counts what /proc tells of")
+@pytest.mark.parametrize(
+    "orderly",
+    [
+        pytest.param(True, id="asyncio.run"),
+        # asyncio warns of connections whose loop is closed.
+        pytest.param(False, id="loop.close", marks=pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning")),
+    ],
+)
+def test_no_event_loop_leaves_a_client_or_a_connection(tmp_path: Path, orderly: bool) -> None:
+    def one(case: int) -> bool:
+        asking = router.acall("classify", text=f"message {case}")
+        if orderly:
+            return is_right(asyncio.run(asking), case)
+        loop = asyncio.new_event_loop()
+        try:
+            return is_right(loop.run_until_complete(asking), case)
+        finally:
+            loop.close()
+
+    with served(tmp_path, numbered) as (project, _), Router.from_file(project.registry) as router:
+        held = router._clients._own.own().by_loop
+        begun = open_sockets()
+        for case in range(600, 612):
+            assert one(case)
+            assert len(held) <= (0 if orderly else 1)
+        router.close()
+        assert not held
+        if not orderly:
+            gc.collect()
+        until(lambda: open_sockets() <= begun)  # the server's own ends too
 
 
 def test_the_sdk_is_not_loaded_in_the_event_loop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -44,6 +44,18 @@ def is_right(answer: RoutedAnswer, case: int) -> bool:
     )
 
 
+DESCRIPTORS = Path("/proc/self/fd")
+
+
+def open_files() -> list[str]:
+    """What this process has open."""
+    found = []
+    for descriptor in DESCRIPTORS.iterdir():
+        with contextlib.suppress(OSError):
+            found.append(str(descriptor.readlink()))
+    return found
+
+
 def counted(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The tiers that clients are made for from now on."""
     made: list[str] = []
@@ -85,6 +97,59 @@ def test_calls_go_on_while_the_registry_is_read_anew(tmp_path: Path) -> None:
         assert all(map(is_right, found, range(500, 560)))
         assert {answer.tier for answer in found} <= {"nano", "small"}
         assert len(decisions(project)) == 60
+
+
+@pytest.mark.skipif(not DESCRIPTORS.exists(), reason="looks at what /proc tells of")
+@pytest.mark.parametrize("writable", [True, False])
+def test_a_call_in_flight_as_its_log_is_replaced_ends_in_the_old_one(tmp_path: Path, writable: bool) -> None:
+    answered = threading.Event()
+
+    def patient(body: dict[str, Any], number: int) -> Reply:
+        if number > 1:
+            answered.wait(60)
+        return labelled()
+
+    with (
+        served(tmp_path, patient) as (project, server),
+        Router.from_file(project.registry) as router,
+        ThreadPoolExecutor(1) as pool,
+    ):
+        router.call("classify", GIVEN)
+        late = pool.submit(router.call, "classify", GIVEN)
+        until(lambda: len(server.requests) == 2)
+        project.replace("path: log/calls.jsonl", "path: log/others.jsonl")
+        router.reload()
+        old = project.folder / "log/calls.jsonl"
+        if not writable:
+            old.unlink()
+            old.mkdir()
+        answered.set()
+        assert late.result().tier == "nano"
+        assert router.log_failures == (0 if writable else 1)
+        if writable:
+            assert len(decisions(project)) == 2
+        assert str(old) not in open_files()
+
+
+@pytest.mark.skipif(not DESCRIPTORS.exists(), reason="looks at what /proc tells of")
+def test_a_call_in_flight_as_the_router_is_closed_leaves_no_file_open(tmp_path: Path) -> None:
+    answered = threading.Event()
+
+    def patient(body: dict[str, Any], number: int) -> Reply:
+        answered.wait(60)
+        return labelled()
+
+    with served(tmp_path, patient) as (project, server), ThreadPoolExecutor(1) as pool:
+        client = made_client(server.url)
+        router = Router.from_file(project.registry, clients=client)
+        late = pool.submit(router.call, "classify", GIVEN)
+        until(lambda: len(server.requests) == 1)
+        router.close()
+        answered.set()
+        assert late.result().tier == "nano"
+        client.close()
+        assert len(decisions(project)) == 1
+        assert str(project.folder / "log/calls.jsonl") not in open_files()
 
 
 def test_many_awaited_calls_share_one_client_a_tier_and_loop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -159,16 +224,7 @@ def test_a_call_that_is_cancelled_raises_that_and_is_logged(tmp_path: Path, whic
     assert (line.tier, line.escalated_from, line.trigger and line.trigger.value) == expected
 
 
-def open_sockets() -> int:
-    """How many this process has."""
-    found = 0
-    for descriptor in Path("/proc/self/fd").iterdir():
-        with contextlib.suppress(OSError):
-            found += str(descriptor.readlink()).startswith("socket:")
-    return found
-
-
-@pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="counts what /proc tells of")
+@pytest.mark.skipif(not DESCRIPTORS.exists(), reason="counts what /proc tells of")
 @pytest.mark.parametrize(
     "orderly",
     [
@@ -178,6 +234,9 @@ def open_sockets() -> int:
     ],
 )
 def test_no_event_loop_leaves_a_client_or_a_connection(tmp_path: Path, orderly: bool) -> None:
+    def sockets() -> int:
+        return sum(name.startswith("socket:") for name in open_files())
+
     def one(case: int) -> bool:
         asking = router.acall("classify", text=f"message {case}")
         if orderly:
@@ -190,7 +249,7 @@ def test_no_event_loop_leaves_a_client_or_a_connection(tmp_path: Path, orderly: 
 
     with served(tmp_path, numbered) as (project, _), Router.from_file(project.registry) as router:
         held = router._clients._own.own().by_loop
-        begun = open_sockets()
+        begun = sockets()
         for case in range(600, 612):
             assert one(case)
             assert len(held) <= (0 if orderly else 1)
@@ -198,7 +257,7 @@ def test_no_event_loop_leaves_a_client_or_a_connection(tmp_path: Path, orderly: 
         assert not held
         if not orderly:
             gc.collect()
-        until(lambda: open_sockets() <= begun)  # the server's own ends too
+        until(lambda: sockets() <= begun)  # the server's own ends too
 
 
 def test_the_sdk_is_not_loaded_in_the_event_loop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -37,6 +37,7 @@ class AppendedFile:
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self._closed = False
         self._own = PerProcess(_Opened)
 
     def append(self, line: str) -> None:
@@ -52,14 +53,15 @@ class AppendedFile:
             finally:
                 if locked:
                     _unlock(descriptor)
+                if self._closed:
+                    self._shut(opened)
 
     def close(self) -> None:
-        """Close this process's descriptor; a later line opens the file again."""
+        """Close this process's descriptor; a later line opens the file for itself alone."""
+        self._closed = True
         opened = self._own.own()
         with opened.lock:
-            if opened.descriptor >= 0:
-                descriptor, opened.descriptor = opened.descriptor, -1
-                os.close(descriptor)
+            self._shut(opened)
 
     def _current(self, opened: _Opened) -> int:
         if opened.descriptor >= 0:
@@ -68,11 +70,16 @@ class AppendedFile:
                     return opened.descriptor
             except FileNotFoundError:
                 pass
-            descriptor, opened.descriptor = opened.descriptor, -1
-            os.close(descriptor)
+            self._shut(opened)
         self.path.parent.mkdir(parents=True, exist_ok=True)
         opened.descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o644)
         return opened.descriptor
+
+    @staticmethod
+    def _shut(opened: _Opened) -> None:
+        if opened.descriptor >= 0:
+            descriptor, opened.descriptor = opened.descriptor, -1
+            os.close(descriptor)
 
     @staticmethod
     def _write(descriptor: int, data: bytes, *, may_cut: bool) -> None:

@@ -53,7 +53,7 @@ class DecisionLog:
             LOGGER.warning("the decision log %s cannot be written: %s; calls go on without it", self.path, error)
 
     def close(self) -> None:
-        """Close the file; a later line opens it again."""
+        """Close the file; a line that comes later, from a call in flight, opens it for itself alone."""
         self._file.close()
 
 

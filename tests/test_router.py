@@ -322,6 +322,34 @@ def test_a_registry_that_changed_is_picked_up_on_request_only(tmp_path: Path) ->
     assert len(decisions(project)) == 3
 
 
+def test_a_file_that_a_prompt_includes_is_loaded_with_it(tmp_path: Path) -> None:
+    """One that the input names is read when it is first named, and anew after `reload`."""
+
+    def written(version: str) -> None:
+        for name in ("rules", "tone"):
+            (project.folder / f"{name}.txt").write_text(f"{name} {version}")
+
+    with served(tmp_path, lambda body, number: message("Yes.")) as (project, server):
+        written("as gated")
+        prompt = project.folder / "prompts/reply.yaml"
+        prompt.write_text(
+            prompt.read_text() + "system: {$file: rules.txt}\nstop_sequences: [{$file: '{{ input.tone }}.txt'}]\n"
+        )
+        with Router.from_file(project.registry) as router:
+            written("edited")
+            router.call("reply", text="x", tone="tone")
+            written("edited again")
+            router.call("reply", text="x", tone="tone")
+            router.reload()
+            router.call("reply", text="x", tone="tone")
+        asked = [(body["system"], body["stop_sequences"]) for body in server.requests]
+        assert asked == [
+            ("rules as gated", ["tone edited"]),
+            ("rules as gated", ["tone edited"]),
+            ("rules edited again", ["tone edited again"]),
+        ]
+
+
 def test_a_tier_that_moved_gets_another_client_on_reload(tmp_path: Path) -> None:
     with (
         served(tmp_path / "old", lambda body, number: labelled()) as (project, old),

@@ -6,6 +6,7 @@ import json
 import logging
 import os
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -446,8 +447,57 @@ def test_the_log_keeps_as_much_as_the_registry_says(tmp_path: Path, inputs: str,
     assert wrong.output is not None
     assert isinstance(wrong.output.full, dict) == full
     assert wrong.error is not None
-    assert wrong.error.startswith("schema: $.label")
+    assert wrong.error.startswith("schema: $.label" if prefix or full else "schema")
     assert unbuilt.error
+
+
+SECRET = "what-only-the-customer-knows"
+QUOTING: list[tuple[str, Any, str]] = [
+    ("status", refused(400, f"bad input: {SECRET}"), "BadRequestError: 400 invalid_request_error"),
+    ("type", Reply(b'{"error": {"type": "bad: %s", "message": ""}}' % SECRET.encode(), 400), "BadRequestError: 400"),
+    ("gateway", Reply(f"<p>{SECRET}</p>".encode(), status=502), "InternalServerError: 502"),
+    ("no JSON", Reply(b'{"content": [7%s]}' % SECRET.encode()), "the endpoint answered 200 with no message"),
+    ("no message", Reply(b'{"content": "text"}'), "the endpoint answered 200 with no message"),
+    ("reset", Reply(b"", reset=True), "APIConnectionError (ReadError)"),
+    ("schema", message(json.dumps({SECRET: 1})), "schema"),
+    ("number", message('{"label": 1e999}'), "not_json"),
+    ("no stop_reason", message(SECRET, stop_reason=None), "the answer cannot be judged"),
+    ("refusal", message(SECRET, stop_reason="refusal"), "refusal"),
+    ("own client", RuntimeError(f"cannot send {SECRET}"), "RuntimeError"),
+    ("own message", ValueError(f"cannot send {SECRET}"), "ValueError"),
+]
+
+
+@pytest.mark.parametrize(("reply", "told"), [case[1:] for case in QUOTING], ids=[case[0] for case in QUOTING])
+def test_a_log_of_digests_tells_of_an_error_what_cannot_quote_anything(tmp_path: Path, reply: Any, told: str) -> None:
+    def create(**arguments: Any) -> Any:
+        raise reply
+
+    own = SimpleNamespace(messages=SimpleNamespace(create=create)) if isinstance(reply, Exception) else None
+    with served(tmp_path, lambda body, number: reply) as (project, _):
+        project.replace("inputs: full", "inputs: digest")
+        schema = {"type": "object", "additionalProperties": {"type": "string"}}
+        (project.folder / "schemas/classify.json").write_text(json.dumps(schema))
+        with (
+            Router.from_file(project.registry, max_retries=0, clients=own) as router,
+            pytest.raises((CallFailed, UnusableAnswer)),
+        ):
+            router.call("classify", text=SECRET)
+    (line,) = decisions(project)
+    assert line.error == told
+    assert SECRET not in (project.folder / "log/calls.jsonl").read_text()
+
+
+@pytest.mark.parametrize("inputs", ["prefix", "full"])
+def test_an_error_takes_no_more_of_the_log_than_300_characters(tmp_path: Path, inputs: str) -> None:
+    with served(tmp_path, lambda body, number: refused(400, "x" * 1000)) as (project, _):
+        project.replace("inputs: full", f"inputs: {inputs}")
+        with Router.from_file(project.registry) as router, pytest.raises(CallFailed, match="x" * 1000):
+            router.call("classify", GIVEN)
+    (line,) = decisions(project)
+    assert line.error is not None
+    assert line.error.startswith("BadRequestError: 400 invalid_request_error: xxx")
+    assert len(line.error) == 300
 
 
 def test_the_log_may_lie_elsewhere_or_nowhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

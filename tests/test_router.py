@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import os
+import sys
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -349,6 +350,26 @@ def test_a_file_that_a_prompt_includes_is_loaded_with_it(tmp_path: Path) -> None
             ("rules as gated", ["tone edited"]),
             ("rules edited again", ["tone edited again"]),
         ]
+
+
+def test_python_code_is_imported_once_a_process(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    with served(tmp_path, lambda body, number: message("Yes.")) as (project, server):
+        builder = project.folder / "builds_replies_once.py"
+        builder.write_text(BUILDER)
+        project.replace("prompt: prompts/reply.yaml", "prompt: {python: 'builds_replies_once:build'}")
+        with Router.from_file(project.registry) as router:
+            router.call("reply", GIVEN)
+            builder.write_text(BUILDER.replace("as gated", "edited"))
+            router.reload()
+            router.call("reply", GIVEN)
+        assert [body["messages"][0]["content"] for body in server.requests] == ["as gated"] * 2
+
+
+BUILDER = """\
+def build(input):
+    return {"max_tokens": 1, "messages": [{"role": "user", "content": "as gated"}]}
+"""
 
 
 def test_a_tier_that_moved_gets_another_client_on_reload(tmp_path: Path) -> None:

@@ -22,7 +22,6 @@ NETWORK = frozenset(
     {"aiohttp", "anthropic", "httpcore", "httpcore2", "httpx", "httpx2", "openai", "requests", "urllib3", "zlib"}
 )
 
-
 _ERROR_TYPE = re.compile("[a-z0-9_]{1,40}")  # as providers name their errors: a word, and no sentence
 
 

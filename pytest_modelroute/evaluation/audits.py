@@ -103,7 +103,7 @@ class Judgements:
         distinct: dict[str, tuple[GoldenCase, CaseResult]] = {}
         for case, key, result in zip(cases, keys, results, strict=True):
             known = distinct.get(key)
-            if known is None or _BADNESS[result.outcome] > _BADNESS[known[1].outcome]:
+            if known is None or result.outcome.badness > known[1].outcome.badness:
                 distinct[key] = (case, result)
         judged = []
         faulty = 0
@@ -118,9 +118,6 @@ class Judgements:
             judged.append(Judged(case, result.output, answer, result.outcome is Outcome.WRONG, label))
         passed = sorted((each for each in judged if not each.flagged), key=lambda each: _order(f"draw of {task}", each))
         return cls(faulty, tuple(each for each in judged if each.flagged), tuple(passed))
-
-
-_BADNESS = {Outcome.CORRECT: 0, Outcome.WRONG: 1, Outcome.ERROR: 2}
 
 
 def _order(salt: str, judged: Judged) -> str:

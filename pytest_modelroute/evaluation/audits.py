@@ -121,8 +121,9 @@ class Judgements:
 
 
 def _order(salt: str, judged: Judged) -> str:
-    """A place that neither the labels nor whoever gives them can choose; another `salt` gives another order."""
-    return hashlib.sha256(f"{salt}\n{judged.case.id}\n{judged.answer}".encode()).hexdigest()
+    """A place that neither labels nor ids choose, nor whoever gives them; another `salt` gives another order."""
+    about = json.dumps([salt, judged.case.question, judged.output], sort_keys=True, default=repr)
+    return hashlib.sha256(about.encode()).hexdigest()
 
 
 def judged_answer(case: GoldenCase, output: Any) -> str:

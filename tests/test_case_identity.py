@@ -8,11 +8,10 @@ from typing import Any
 import pytest
 
 from pytest_modelroute.evaluation.golden import ABSENT, GoldenCase
-from pytest_modelroute.evaluation.identity import as_asked_before, known_before, one_key_a_question
+from pytest_modelroute.evaluation.identity import known_before, one_key_a_question
 
-from .guarded import DISGUISES, Edit, both, golden, is_hard, lenient
-from .messages_server import MessagesServer
-from .projects import Project, answer, git
+from .guarded import DISGUISES, Edit, acknowledge, both, entries, golden, is_hard, lenient
+from .projects import Project, git
 from .test_cli_cassettes import cassettes
 from .test_gate import report, task
 from .test_paired_gate import declare
@@ -48,15 +47,6 @@ def test_a_case_that_asks_the_same_and_expects_less_hides_nothing_that_broke(rep
     golden(lenient)(repository)
     found = task(report(repository, BASE, status=1), "classify")
     assert (found["paired"]["cases"], len(found["paired"]["broke"]), found["paired"]["fixed"]) == (120, 27, [])
-
-
-def record(project: Project, *arguments: str) -> int:
-    """Record what is missing as the template was recorded; returns the number of calls."""
-    port = int(project.registry.read_text().partition("127.0.0.1:")[2].partition('"')[0])
-    with MessagesServer(answer, port=port) as server:
-        done = project.pytest("--modelroute", "--modelroute-record=new_episodes", "-q", *arguments)
-        assert "call" in done.stdout, done.stdout + done.stderr
-        return len(server.requests)
 
 
 @pytest.mark.parametrize(("new", "told"), [(1, "1 new case is not compared"), (7, "7 new cases are not compared")])
@@ -100,6 +90,30 @@ def test_a_relabelled_case_is_compared_by_what_it_expects_now_under_whatever_id(
         assert (paired["broke"], paired["fixed"]) == (["message-060", "message-100"], [name])
 
 
+def test_edited_cases_are_not_left_out_of_the_comparison_acknowledged_or_not(repository: Project) -> None:
+    declare(repository, "gate: {max_error: 0.5, max_regression: 0.03}")
+    repository.move("classify", "nano")
+    cases = repository.golden("classify")
+    hard = [{**case, "input": {"text": case["input"]["text"].title()}} if is_hard(case) else case for case in cases]
+    repository.write_golden("classify", hard)
+    assert repository.record_more() == 30
+    done = repository.pytest("--modelroute", BASE)
+    acknowledge(repository, entries(done.stdout))
+    found = task(report(repository, BASE, status=1), "classify")
+    assert (found["verdict"], found["paired"]["cases"], found["paired"]["unanswered"]) == ("error", 90, 30)
+    assert "30 cases have no answer of large to compare with" in found["reasons"]
+    assert found["way_out"].startswith(
+        "pytest --modelroute --modelroute-record=new_episodes --modelroute-record-tiers=large"
+    )
+    assert repository.record_more("--modelroute-record-tiers=large") == 30
+    found = task(report(repository, BASE, status=1), "classify")
+    assert (found["paired"]["cases"], len(found["paired"]["broke"])) == (120, 27)
+    assert any(
+        each.startswith("against large on 120 cases: +22.5 points") and each.endswith("at most 3 points allowed")
+        for each in found["reasons"]
+    )
+
+
 def easy_or_hard(project: Project, number: int) -> None:
     """A base of so many cases, 30 of which nano gets wrong, whose limit is 30 %."""
     declare(project, "gate: {max_error: 0.3}")
@@ -141,7 +155,7 @@ def test_an_edited_case_still_counts_as_the_base_s_own(repository: Project) -> N
     repository.move("classify", "small")
     cases = repository.golden("classify")
     repository.write_golden("classify", [*cases[:-1], {**cases[-1], "input": {"text": "another message 120"}}])
-    assert record(repository) == 1
+    assert repository.record_more() == 1
     read = report(repository, BASE, status=1)
     assert [change["kind"] for change in read["changes"]] == ["downgrade", "golden_changed"]
     assert any(each.startswith("on the base's own cases: 6 wrong of 120") for each in task(read, "classify")["reasons"])
@@ -153,7 +167,7 @@ def test_one_question_in_another_spelling_counts_once(repository: Project) -> No
     cases = [{**case, "input": {"n": 1, **case["input"]}} for case in repository.golden("classify")]
     cases = sorted(cases, key=lambda case: not is_hard(case))[:60]
     repository.write_golden("classify", cases)
-    record(repository, "--modelroute-record-tiers=all")
+    repository.record_more("--modelroute-record-tiers=all")
     git(repository.folder, "add", "-A")
     declare(repository, "gate: {max_error: 0.4, max_regression: 0.42}")
     repository.move("classify", "nano")
@@ -163,7 +177,7 @@ def test_one_question_in_another_spelling_counts_once(repository: Project) -> No
         if not is_hard(case)
     ]
     repository.write_golden("classify", [*cases, *again])
-    assert record(repository) == 30
+    assert repository.record_more() == 30
     found = task(report(repository, BASE, status=1), "classify")
     assert found["reasons"][0].startswith("30 wrong of 90")
     assert found["reasons"][1].startswith("on the base's own cases: 30 wrong of 60: 50 %")
@@ -191,9 +205,10 @@ def test_content_is_canonical_and_an_expectation_of_null_is_one() -> None:
 
 def test_of_several_that_ask_the_same_the_one_of_the_same_id_answers() -> None:
     base = (case("a", 1, "x"), case("b", 1.0, "y"), case("c", 2, "z"))
-    head = (case("b", 1, "y"), case("c", 3, "z"), case("d", 1, "new"))
-    assert [(each.id, repr(each.input["asked"]), each.expected) for each in as_asked_before(base, head)] == [
+    head = (case("b", 1, "y"), case("c", 3, "z"), case("d", 1, "new"), case("e", 4, "z"))
+    assert [(each.id, repr(each.input["asked"]), each.expected) for each in known_before(base, head)] == [
         ("b", "1.0", "y"),
+        ("c", "3", "z"),  # edited
         ("d", "1", "new"),
     ]
 
@@ -201,7 +216,7 @@ def test_of_several_that_ask_the_same_the_one_of_the_same_id_answers() -> None:
 def test_what_the_base_knows_is_what_it_asks_and_what_was_edited() -> None:
     base = (case("a", 1, "x"), case("b", 2, "y"), case("c", 3, "z"))
     head = (case("new", 1, "x"), case("a", 8, "easy"), case("b", 9, "y"), case("other", 3, "looser"))
-    assert known_before(base, head) == {"new", "b", "other"}
+    assert [each.id for each in known_before(base, head)] == ["new", "b", "other"]
 
 
 def test_cases_that_ask_the_same_have_one_key() -> None:

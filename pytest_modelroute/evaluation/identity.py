@@ -10,31 +10,27 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from .golden import GoldenCase
 
-__all__ = ["as_asked_before", "known_before", "lost_cases", "one_key_a_question"]
+__all__ = ["known_before", "lost_cases", "one_key_a_question"]
 
 
-def as_asked_before(base: Iterable[GoldenCase], head: Iterable[GoldenCase]) -> tuple[GoldenCase, ...]:
-    """Head's cases that the base asks too, with the base's input: the base's answers to them tell of head's.
+def known_before(base: Sequence[GoldenCase], head: Sequence[GoldenCase]) -> tuple[GoldenCase, ...]:
+    """Head's cases that are the base's own: what it asks too, with its input, and what was edited since.
 
     Where several of the base's cases ask the same, that of the same id counts, or else the first.
     """
     asked: dict[str, dict[str, GoldenCase]] = {}
     for case in base:
         asked.setdefault(case.question, {})[case.id] = case
+    edited = {after.id for _, after in lost_cases(base, head) if after is not None}
     found = []
     for case in head:
         alike = asked.get(case.question)
         if alike:
             before = alike.get(case.id) or next(iter(alike.values()))
             found.append(dataclasses.replace(before, id=case.id, expected=case.expected))
+        elif case.id in edited:
+            found.append(case)
     return tuple(found)
-
-
-def known_before(base: Sequence[GoldenCase], head: Sequence[GoldenCase]) -> frozenset[str]:
-    """The ids of head's cases that are the base's own: what the base asks too, and what was edited since."""
-    asked = {case.question for case in base}
-    edited = {after.id for _, after in lost_cases(base, head) if after is not None}
-    return frozenset(case.id for case in head if case.question in asked or case.id in edited)
 
 
 def lost_cases(

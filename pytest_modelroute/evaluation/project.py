@@ -18,7 +18,7 @@ from .asking import Asker, OwnAsker, PromptAsker
 from .evaluate import TaskMaterial
 from .golden import GoldenCase, load_golden
 from .grading import grader_of, make_grader
-from .identity import as_asked_before, known_before
+from .identity import known_before
 from .importing import BaseImporter, Importer
 from .renaming import earlier_names, under_new_names
 from .requests import RequestBuilder
@@ -41,9 +41,8 @@ class Project:
 class Baseline:
     """The base: its registry, and for each task that both sides gate what answers the head's cases there.
 
-    `materials` have head's cases that the base asks too, under head's ids; `shared` has the ids of head's that are the
-    base's own, and `cases` those as they were. `registry` has tasks that go on under another name under head's;
-    `earlier_names` has theirs.
+    `materials` have head's cases that are the base's own, under head's ids, and `shared` those ids; `cases` has them as
+    they were. `registry` has tasks that go on under another name under head's; `earlier_names` has theirs.
     """
 
     files: Files
@@ -122,7 +121,8 @@ def load_baseline(files: CommitFiles, registry: Registry, head: Project, rootdir
             continue
         base_cases = load_golden(files, task.golden, lambda expected: None)
         cases_of[name] = base_cases
-        shared[name] = known_before(base_cases, material.cases)
+        own = known_before(base_cases, material.cases)
+        shared[name] = frozenset(case.id for case in own)
         try:
             asker = _asker(task, registry, files, importer.function)
         except InputError as error:  # only the comparison is lost: head is judged on the base's cases all the same
@@ -131,7 +131,7 @@ def load_baseline(files: CommitFiles, registry: Registry, head: Project, rootdir
         grader = grader_of(material)
         materials[name] = TaskMaterial(
             task=task,
-            cases=as_asked_before(base_cases, material.cases),
+            cases=own,
             asker=asker,
             scorer=material.scorer if grader is None else grader.reading(last=(recordings,)),
             golden_label=files.label(task.golden),

@@ -11,9 +11,21 @@ from typing import Any
 from pytest_modelroute.cassettes.lines import Interaction, cassette_text
 
 from .interactions import answered, read_back
-from .projects import Project, git
+from .projects import LABELS, Project, git
 
-__all__ = ["HARMLESS", "LOOSENING", "Edit", "acknowledge", "entries", "golden", "guard", "recorded", "swap"]
+__all__ = [
+    "DISGUISES",
+    "HARMLESS",
+    "LOOSENING",
+    "Edit",
+    "acknowledge",
+    "both",
+    "entries",
+    "golden",
+    "guard",
+    "recorded",
+    "swap",
+]
 
 Edit = Callable[[Project], None]
 
@@ -251,7 +263,50 @@ LOOSENING: dict[str, tuple[Edit, list[tuple[str, str | None]], int]] = {
     "the kind": (swap("kind: code_review", "kind: entity_extraction"), [("traits_relaxed", "classify")], 0),
 }
 
+
+def is_hard(case: dict[str, Any]) -> bool:
+    """Whether nano gets it wrong."""
+    return int(case["input"]["text"].split()[-1]) % 4 == 0
+
+
+def moved_on(cases: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Each case under the id of another one."""
+    ids = [case["id"] for case in cases]
+    return [{**case, "id": name} for case, name in zip(cases, ids[1:] + ids[:1], strict=True)]
+
+
+def swapped(cases: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Easy cases under the ids of hard ones, which go on under new ones."""
+    easy = next(case for case in cases if not is_hard(case))
+    return [
+        *({**case, "id": f"new {case['id']}"} if is_hard(case) else case for case in cases),
+        *({**easy, "id": case["id"]} for case in cases if is_hard(case)),
+    ]
+
+
+def lenient(cases: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Before each hard case one that asks the same and expects what nano says."""
+    following = dict(zip(LABELS, LABELS[1:] + LABELS[:1], strict=True))
+    twins = (
+        {**case, "id": f"like {case['id']}", "expected": {"label": following[case["expected"]["label"]]}}
+        for case in cases
+        if is_hard(case)
+    )
+    return [*twins, *cases]
+
+
+# What the ids of the same cases, or cases beside them, may be: no weakening by itself, and no way to hide one.
+DISGUISES: dict[str, Edit] = {
+    "all cases under new ids": golden(lambda cases: [{**case, "id": f"new {case['id']}"} for case in cases]),
+    "hard cases under new ids": golden(
+        lambda cases: [{**case, "id": f"new {case['id']}"} if is_hard(case) else case for case in cases]
+    ),
+    "ids that rotate": golden(moved_on),
+    "easy cases under the ids of hard ones": golden(swapped),
+}
+
 HARMLESS: dict[str, Edit] = {
+    **DISGUISES,
     "a lower threshold": swap(LIMITS, LIMITS.replace("0.08", "0.06")),
     "a threshold in another spelling": swap(LIMITS, LIMITS.replace("0.08", "8.0e-2")),
     "a default that becomes a task's own": both(

@@ -63,16 +63,10 @@ def easy_cases(number: int) -> list[dict[str, Any]]:
 
 
 def test_padding_the_golden_set_with_easy_cases_does_not_turn_a_downgrade_green(repository: Project) -> None:
-    from .messages_server import MessagesServer
-    from .projects import answer
-
     repository.move("classify", "nano")
     repository.write_golden("classify", repository.golden("classify") + easy_cases(400))
-    port = int(repository.registry.read_text().partition("127.0.0.1:")[2].partition('"')[0])
-    with MessagesServer(answer, port=port) as server:
-        recorded = repository.pytest("--modelroute", "--modelroute-record=new_episodes", "-q")
-        assert recorded.returncode == 0, recorded.stdout  # without a base the padded set would pass
-        assert len(server.requests) == 400
+    assert repository.record_more() == 400
+    report(repository, status=0)  # without a base the padded set would pass
     read = report(repository, "--modelroute-base=main", status=1)
     found = task(read, "classify")
     assert (found["verdict"], found["cases"], found["wrong"]) == ("fail", 520, 30)

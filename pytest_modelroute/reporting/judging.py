@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from ..evaluation.evaluate import Evaluation
+from ..evaluation.identity import one_key_a_question
 from ..evaluation.project import Project
 from ..evaluation.results import CaseResult, Outcome
 from ..judgement.demands import demands
@@ -70,12 +71,14 @@ class Judge:
         if name not in self._gathered:
             evaluation = self._evaluations[name]
             results = evaluation.results()
+            # Beside the base, a question that is asked again in another spelling must not count again.
+            questions = one_key_a_question(evaluation.keys, evaluation.material.cases)
             self._gathered[name] = Evidence(
                 keys=tuple(evaluation.keys),
                 results=results,
                 counts=audited_counts(evaluation, evaluation.keys, results),
-                base_counts=self._base_counts(name, evaluation, results),
-                paired=self._rivals.paired(evaluation.material.task, evaluation.keys, results),
+                base_counts=self._base_counts(name, evaluation, questions, results),
+                paired=self._rivals.paired(evaluation.material.task, questions, results),
                 grader=grader_report(evaluation, self._auditing),
             )
         return self._gathered[name]
@@ -105,7 +108,8 @@ class Judge:
             way = self._rivals.way_to_answers(task, self._command) if lacking else self._undoing(task, verdict)
             if finding.kind is RegressionKind.SELF_GRADED:
                 way = f"another grader at {task.score.place}, `self_grading: allow` there, or no `max_regression`"
-            yield Opinion(verdict, (regression_reason(finding, self._rivals.name(task)),), way)
+            unpaired = evidence.paired.unpaired if evidence.paired else 0
+            yield Opinion(verdict, (regression_reason(finding, self._rivals.name(task), unpaired),), way)
         lowering = self._comparison.lowering(task.name)
         if lowering:
             yield from self._by_policy(task, lowering)
@@ -158,14 +162,16 @@ class Judge:
         if evidence.grader is not None and verdict is not Verdict.ERROR:
             yield evidence.grader.told
 
-    def _base_counts(self, name: str, evaluation: Evaluation, results: tuple[CaseResult, ...]) -> Counts | None:
+    def _base_counts(
+        self, name: str, evaluation: Evaluation, questions: Sequence[str], results: Sequence[CaseResult]
+    ) -> Counts | None:
         """The outcomes on the cases that the base has too, where the task's assignment changes against it."""
         baseline = self._comparison.baseline
         if baseline is None or name not in baseline.shared or name not in self._comparison.strict:
             return None
         shared = baseline.shared[name]
         cases = evaluation.material.cases
-        keys = [key for key, case in zip(evaluation.keys, cases, strict=True) if case.id in shared]
+        keys = [key for key, case in zip(questions, cases, strict=True) if case.id in shared]
         return audited_counts(evaluation, keys, [result for result in results if result.case in shared])
 
     def _undoing(self, task: Task, verdict: Verdict) -> str | None:

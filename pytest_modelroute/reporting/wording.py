@@ -103,8 +103,15 @@ def spread(samples: Samples) -> str:
     )
 
 
-def regression_reason(finding: Regression, rival: str) -> str:
-    """One sentence for what the paired gate found against the tier `rival`."""
+def regression_reason(finding: Regression, rival: str, unpaired: int = 0) -> str:
+    """One sentence for what the paired gate found against the tier `rival`, which was not asked `unpaired` cases."""
+    told = _regression(finding, rival)
+    if not unpaired or finding.kind in (RegressionKind.UNPAIRED, RegressionKind.SELF_GRADED):
+        return told
+    return f"{told}; {counted(unpaired, 'new case')} {'is' if unpaired == 1 else 'are'} not compared"
+
+
+def _regression(finding: Regression, rival: str) -> str:
     discordance, limit = finding.discordance, f"{percent(finding.margin).removesuffix(' %')} points"
     if finding.kind is RegressionKind.UNPAIRED:
         have = "has" if finding.unanswered == 1 else "have"

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from pytest_modelroute.evaluation.golden import ABSENT, GoldenCase
-from pytest_modelroute.evaluation.identity import known_before, one_key_a_question
+from pytest_modelroute.evaluation.identity import known_before, observation_keys, one_key_a_question
+from pytest_modelroute.evaluation.results import Outcome
 
 from .guarded import DISGUISES, Edit, acknowledge, both, entries, golden, is_hard, lenient
-from .projects import Project, git
+from .live import Forks, live_project
+from .live import report as live_report
+from .messages_server import MessagesServer
+from .projects import Project, answer, git
 from .test_cli_cassettes import cassettes
 from .test_gate import report, task
 from .test_paired_gate import declare
@@ -222,3 +227,29 @@ def test_what_the_base_knows_is_what_it_asks_and_what_was_edited() -> None:
 def test_cases_that_ask_the_same_have_one_key() -> None:
     cases = (case("a", 1), case("b", 2), case("c", 1.0))
     assert one_key_a_question(["k1", "k2", "k3"], cases) == ["k1", "k2", "k1"]
+
+
+def test_what_is_asked_alike_is_one_observation_but_for_each_question_that_went_wrong() -> None:
+    right, wrong, error = Outcome.CORRECT, Outcome.WRONG, Outcome.ERROR
+    cases = [case(name, asked) for name, asked in zip("abcdefg", (1, 2, 3, 3, 4, 5, 6), strict=True)]
+    outcomes = dict(zip("abcdefg", (right, wrong, right, wrong, right, error, wrong), strict=True))
+    keys = observation_keys(["k", "k", "k", "k", "k", "k", "other"], cases, outcomes)
+    apart = {key: [each.id for each, own in zip(cases, keys, strict=True) if own == key] for key in keys}
+    assert sorted(apart.values()) == [["a", "e"], ["b"], ["c", "d"], ["f"], ["g"]]
+    assert keys[-1] == "other"
+
+
+def test_a_prompt_that_asks_all_wrong_ones_alike_makes_no_single_error_of_them(forks: Forks, tmp_path: Path) -> None:
+    alike = "{% if input.text.split()[-1] | int % 4 == 0 %}message 4{% else %}{{ input.text }}{% endif %}"
+    with MessagesServer(answer) as server:
+        project = live_project(tmp_path, server, 40, only="classify")
+        project.replace("gate: {min_cases: 1, max_error: 0.99}", "gate: {min_cases: 1, max_error: 0.15}")
+        project.move("classify", "nano")
+        project.replace("{{ input.text }}", alike, "prompts/classify.yaml")
+        forks.record(project)
+        done = forks.run(project, "--modelroute-json=report.json")
+    found = live_report(project)["classify"]
+    # To the ten that are asked as one, one answer is right three times.
+    assert (done.returncode, found["cases"], found["wrong"]) == (1, 40, 7)
+    assert found["reasons"][0].startswith("7 wrong of 38: 18.4 %")
+    assert found["reasons"][1] == "2 of 40 cases repeat another's request and count once"

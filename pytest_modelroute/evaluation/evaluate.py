@@ -19,7 +19,8 @@ from .asking import Asker, Play, Trial
 from .costs import cost_in_usd, total_usage, total_usd
 from .escalation import trigger_of
 from .golden import GoldenCase
-from .results import CaseResult, Escalated, Outcome, worst
+from .identity import observation_keys
+from .results import CaseResult, Escalated, Outcome, case_outcomes, worst
 from .scorer import Score, Scorer
 
 __all__ = ["Evaluation", "TaskMaterial", "evaluation_of"]
@@ -83,6 +84,11 @@ class Evaluation:
     @property
     def keys(self) -> list[str]:
         return [trial.key for trial in self._trials[:: self._samples]]
+
+    @property
+    def observations(self) -> tuple[str, ...]:
+        """The cases' keys, with one for those that are one observation: see `observation_keys`."""
+        return observation_keys(self.keys, self.material.cases, case_outcomes(self.results()))
 
     def outcome(self, index: int) -> Outcome:
         """The outcome of the case at that position of the golden dataset: the worst of its samples."""

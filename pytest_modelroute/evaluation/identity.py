@@ -6,11 +6,13 @@ Renaming ids is no change, so whatever is held against a base must not depend on
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from .golden import GoldenCase
+from .results import Outcome
 
-__all__ = ["known_before", "lost_cases", "one_key_a_question"]
+__all__ = ["known_before", "lost_cases", "observation_keys", "one_key_a_question"]
 
 
 def known_before(base: Sequence[GoldenCase], head: Sequence[GoldenCase]) -> tuple[GoldenCase, ...]:
@@ -42,6 +44,25 @@ def lost_cases(
     for case in base:
         if case.content not in contents:
             yield case, by_id.get(case.id)
+
+
+def observation_keys(
+    keys: Sequence[str], cases: Sequence[GoldenCase], outcomes: Mapping[str, Outcome]
+) -> tuple[str, ...]:
+    """The keys of the cases' requests, where identical ones are one observation: but each question that went wrong.
+
+    A prompt that leaves out what tells questions apart must not make one error of many. `outcomes` go by the case's id.
+    """
+    shared = {key for key, number in Counter(keys).items() if number > 1}
+    wrong = {
+        case.question
+        for key, case in zip(keys, cases, strict=True)
+        if key in shared and outcomes[case.id] is not Outcome.CORRECT
+    }
+    return tuple(
+        f"{key} {case.question}" if key in shared and case.question in wrong else key
+        for key, case in zip(keys, cases, strict=True)
+    )
 
 
 def one_key_a_question(keys: Iterable[str], cases: Iterable[GoldenCase]) -> list[str]:

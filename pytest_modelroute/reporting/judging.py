@@ -72,11 +72,13 @@ class Judge:
             evaluation = self._evaluations[name]
             results = evaluation.results()
             # Beside the base, a question that is asked again in another spelling must not count again.
-            questions = one_key_a_question(evaluation.keys, evaluation.material.cases)
+            keys = evaluation.observations
+            beside_base = self._comparison.baseline is not None
+            questions = one_key_a_question(keys, evaluation.material.cases) if beside_base else keys
             self._gathered[name] = Evidence(
-                keys=tuple(evaluation.keys),
+                keys=keys,
                 results=results,
-                counts=audited_counts(evaluation, evaluation.keys, results),
+                counts=audited_counts(evaluation, keys, results),
                 base_counts=self._base_counts(name, evaluation, questions, results),
                 paired=self._rivals.paired(evaluation.material.task, questions, results),
                 grader=grader_report(evaluation, self._auditing),

@@ -138,7 +138,7 @@ class Weakened:
         results = evaluation.results()
         # However many cases the base has, they are all of them.
         policy = dataclasses.replace(report.policy, min_cases=1, floor=0)
-        decision = judge(distinct_counts(evaluation.keys, results), policy)
+        decision = judge(distinct_counts(evaluation.observations, results), policy)
         told = [f"on the base's cases as they were: {reason(finding)}" for finding in decision.findings]
         if decision.verdict is Verdict.ERROR:
             first = next(result for result in results if result.outcome is Outcome.ERROR)
@@ -152,7 +152,7 @@ class Weakened:
         if material is None:
             return Verdict.PASS, []
         evaluation = self._evaluation(material)
-        decision = judge(audited_counts(evaluation, evaluation.keys, evaluation.results()), report.policy)
+        decision = judge(audited_counts(evaluation, evaluation.observations, evaluation.results()), report.policy)
         return decision.verdict, [f"by the base's labels: {reason(finding)}" for finding in decision.findings]
 
     def _evaluation(self, material: TaskMaterial) -> Evaluation:

@@ -11,7 +11,7 @@ from typing import Any
 from pytest_modelroute.cassettes.lines import Interaction, cassette_text
 
 from .interactions import answered, read_back
-from .projects import Project, git
+from .projects import Project, branched
 
 __all__ = ["HARMLESS", "LOOSENING", "Edit", "acknowledge", "entries", "golden", "guard", "recorded", "swap"]
 
@@ -49,11 +49,7 @@ def guard(project: Project) -> Project:
     (project.folder / "own_scorers.py").write_text(SCORER)
     schema = json.loads((project.folder / "schemas/classify.json").read_text())
     (project.folder / "schemas/classify.json").write_text(json.dumps({"$comment": "labels", **schema}))
-    git(project.folder, "init", "-q", "-b", "main")
-    git(project.folder, "add", ".")
-    git(project.folder, "commit", "-q", "-m", "base")
-    git(project.folder, "checkout", "-q", "-b", "change")
-    return project
+    return branched(project)
 
 
 def swap(old: str, new: str, path: str = "modelroute.yaml") -> Edit:

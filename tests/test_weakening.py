@@ -29,9 +29,14 @@ from .trees import TIERS, load
 BASE = "--modelroute-base=main"
 
 
+@pytest.fixture(scope="module")
+def promising(template: Project, tmp_path_factory: pytest.TempPathFactory) -> Project:
+    return guard(template.copied(tmp_path_factory.mktemp("promising") / "project"))
+
+
 @pytest.fixture
-def guarded(project: Project) -> Project:
-    return guard(project)
+def guarded(promising: Project, tmp_path: Path) -> Project:
+    return promising.copied(tmp_path / "project")
 
 
 def kinds(read: dict[str, Any]) -> list[tuple[str, str | None]]:

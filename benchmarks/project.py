@@ -14,7 +14,7 @@ from pytest_modelroute.registry.files import WorkingTree
 from pytest_modelroute.registry.loading import load_registry
 from pytest_modelroute.registry.model import Tier
 
-__all__ = ["cassette_of", "write_parametrized", "write_project"]
+__all__ = ["cassette_of", "message", "write_parametrized", "write_project"]
 
 REGISTRY = """\
 version: 1
@@ -86,18 +86,7 @@ def _record(folder: Path, material: TaskMaterial, tier: Tier, every: int) -> Non
     interactions = []
     for number, case in enumerate(material.cases):
         label = LABELS[(number + (number % every == 0)) % 3]
-        body = json.dumps(
-            {
-                "id": f"msg_{number}",
-                "type": "message",
-                "role": "assistant",
-                "model": tier.model,
-                "content": [{"type": "text", "text": json.dumps({"label": label, "confidence": 0.9})}],
-                "stop_reason": "end_turn",
-                "stop_sequence": None,
-                "usage": {"input_tokens": 80, "output_tokens": 12},
-            }
-        )
+        body = message(tier.model, label, number)
         arguments = material.asker.call(case, tier).arguments
         interactions.append(
             Interaction(
@@ -122,6 +111,22 @@ def _record(folder: Path, material: TaskMaterial, tier: Tier, every: int) -> Non
     cassette = folder / cassette_path(PurePosixPath("cassettes"), "classify", tier.model)
     cassette.parent.mkdir(parents=True, exist_ok=True)
     cassette.write_text(cassette_text(interactions), encoding="utf-8")
+
+
+def message(model: str = "bench-small", label: str = "refund", number: int = 1) -> str:
+    """An answer's body as a server sends it."""
+    return json.dumps(
+        {
+            "id": f"msg_{number}",
+            "type": "message",
+            "role": "assistant",
+            "model": model,
+            "content": [{"type": "text", "text": json.dumps({"label": label, "confidence": 0.9})}],
+            "stop_reason": "end_turn",
+            "stop_sequence": None,
+            "usage": {"input_tokens": 80, "output_tokens": 12},
+        }
+    )
 
 
 def cassette_of(task: str) -> PurePosixPath:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import multiprocessing
 import os
 import shutil
@@ -14,7 +13,7 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 
 from .measuring import measured
-from .project import write_project
+from .project import message, write_project
 
 ROUNDS = int(os.environ.get("ROUNDS", "3"))
 LATENCY = 0.2
@@ -23,18 +22,7 @@ CALLS = 400
 MANY_CALLS = 10_000
 PLUGIN = ("-p", "pytest_modelroute.plugin.hooks", "--modelroute")
 
-MESSAGE = json.dumps(
-    {
-        "id": "msg_1",
-        "type": "message",
-        "role": "assistant",
-        "model": "bench-small",
-        "content": [{"type": "text", "text": '{"label": "refund", "confidence": 0.9}'}],
-        "stop_reason": "end_turn",
-        "stop_sequence": None,
-        "usage": {"input_tokens": 80, "output_tokens": 12},
-    }
-).encode()
+MESSAGE = message().encode()
 TOKENS = b'{"input_tokens": 80}'
 
 

@@ -22,7 +22,7 @@ from pytest_modelroute.evaluation.answers import Usage
 from pytest_modelroute.routing.decision_log import DecisionLog, read_decisions
 from pytest_modelroute.routing.decisions import CallOutcome, Decision, Excerpt
 
-from .project import PROMPT, SCHEMA
+from .project import PROMPT, SCHEMA, message
 
 CALLS = int(os.environ.get("CALLS", "2000"))
 LINES = int(os.environ.get("LINES", "40000"))
@@ -44,18 +44,7 @@ tasks:
     score: {kind: fields, fields: [label]}
 """
 
-ANSWER = json.dumps(
-    {
-        "id": "msg_1",
-        "type": "message",
-        "role": "assistant",
-        "model": "bench-small",
-        "content": [{"type": "text", "text": '{"label": "refund", "confidence": 0.9}'}],
-        "stop_reason": "end_turn",
-        "stop_sequence": None,
-        "usage": {"input_tokens": 80, "output_tokens": 12},
-    }
-).encode()
+ANSWER = message().encode()
 
 HEAD = b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: %d\r\n\r\n" % len(ANSWER)
 

@@ -11,16 +11,45 @@ from typing import Any
 from pytest_modelroute.cassettes.lines import Interaction, cassette_text
 
 from .interactions import answered, read_back
-from .projects import Project, branched
+from .projects import LABELS, Project, branched
 
-__all__ = ["HARMLESS", "LOOSENING", "Edit", "acknowledge", "entries", "golden", "guard", "recorded", "swap"]
+__all__ = [
+    "DISGUISES",
+    "HARMLESS",
+    "LOOSENING",
+    "Edit",
+    "acknowledge",
+    "both",
+    "entries",
+    "golden",
+    "guard",
+    "recorded",
+    "swap",
+]
 
 Edit = Callable[[Project], None]
 
 SCORER = """\
+from checking import words
+
+
 def score(output, expected):
     # as people read it
-    return expected.lower() in output.lower()
+    return words.plain(expected) in output.lower()
+"""
+
+WORDS = """\
+from .letters import lower
+
+
+def plain(text):
+    # as it is written
+    return lower(text)
+"""
+
+LETTERS = """\
+def lower(text):
+    return text.lower()
 """
 
 REGISTRY = [
@@ -47,6 +76,9 @@ def guard(project: Project) -> Project:
     for old, new in REGISTRY:
         project.replace(old, new)
     (project.folder / "own_scorers.py").write_text(SCORER)
+    (project.folder / "checking").mkdir()
+    for name, text in (("__init__", ""), ("words", WORDS), ("letters", LETTERS)):
+        (project.folder / f"checking/{name}.py").write_text(text)
     schema = json.loads((project.folder / "schemas/classify.json").read_text())
     (project.folder / "schemas/classify.json").write_text(json.dumps({"$comment": "labels", **schema}))
     return branched(project)
@@ -198,6 +230,16 @@ LOOSENING: dict[str, tuple[Edit, list[tuple[str, str | None]], int]] = {
         [("scorer_changed", "reply")],
         0,
     ),
+    "what a scorer imports": (
+        swap("return lower(text)", "return ''", "checking/words.py"),
+        [("scorer_changed", "reply")],
+        0,
+    ),
+    "what that imports": (
+        swap("return text.lower()", "return ''", "checking/letters.py"),
+        [("scorer_changed", "reply")],
+        0,
+    ),
     "a recording": (recorded("reply", "small", by_hand), [("recording_edited", "reply")], 0),
     "a recording of a tier that serves nothing": (
         recorded("classify", "nano", by_hand),
@@ -215,6 +257,48 @@ LOOSENING: dict[str, tuple[Edit, list[tuple[str, str | None]], int]] = {
     "a trait": (swap("failure: costly", "failure: cheap"), [("traits_relaxed", "draft_email")], 0),
     "all traits": (swap(TRAITS, ""), [("traits_relaxed", "draft_email")], 0),
     "the kind": (swap("kind: code_review", "kind: entity_extraction"), [("traits_relaxed", "classify")], 0),
+}
+
+
+def is_hard(case: dict[str, Any]) -> bool:
+    """Whether nano gets it wrong."""
+    return int(case["input"]["text"].split()[-1]) % 4 == 0
+
+
+def moved_on(cases: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Each case under the id of another one."""
+    ids = [case["id"] for case in cases]
+    return [{**case, "id": name} for case, name in zip(cases, ids[1:] + ids[:1], strict=True)]
+
+
+def swapped(cases: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Easy cases under the ids of hard ones, which go on under new ones."""
+    easy = next(case for case in cases if not is_hard(case))
+    return [
+        *({**case, "id": f"new {case['id']}"} if is_hard(case) else case for case in cases),
+        *({**easy, "id": case["id"]} for case in cases if is_hard(case)),
+    ]
+
+
+def lenient(cases: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Before each hard case one that asks the same and expects what nano says."""
+    following = dict(zip(LABELS, LABELS[1:] + LABELS[:1], strict=True))
+    twins = (
+        {**case, "id": f"like {case['id']}", "expected": {"label": following[case["expected"]["label"]]}}
+        for case in cases
+        if is_hard(case)
+    )
+    return [*twins, *cases]
+
+
+# What the ids of the same cases, or cases beside them, may be: no weakening by itself, and no way to hide one.
+DISGUISES: dict[str, Edit] = {
+    "all cases under new ids": golden(lambda cases: [{**case, "id": f"new {case['id']}"} for case in cases]),
+    "hard cases under new ids": golden(
+        lambda cases: [{**case, "id": f"new {case['id']}"} if is_hard(case) else case for case in cases]
+    ),
+    "ids that rotate": golden(moved_on),
+    "easy cases under the ids of hard ones": golden(swapped),
 }
 
 # By name; those of one mapping are made together.
@@ -241,7 +325,7 @@ HARMLESS: tuple[dict[str, Edit], ...] = (
         "traits instead of their kind": swap(
             "kind: code_review", "traits: {output: short, failure: costly, reasoning: multi}"
         ),
-        "another confidence": swap("confidence: /confidence", "confidence: /label"),
+        "another confidence, by which nothing escalates": swap("confidence: /confidence", "confidence: /label"),
     },
     {
         "a threshold in another spelling": swap(LIMITS, LIMITS.replace("0.08", "8.0e-2")),
@@ -265,6 +349,7 @@ HARMLESS: tuple[dict[str, Edit], ...] = (
     {
         "cases in another order": golden(lambda cases: cases[::-1]),
         "tags": first(tags=["new"]),
+        "a comment in what a scorer imports": swap("# as it is written", "# as it stands", "checking/words.py"),
         "a new case": golden(lambda cases: [*cases, {**cases[0], "id": "again"}]),
     },
     {
@@ -272,6 +357,7 @@ HARMLESS: tuple[dict[str, Edit], ...] = (
         "a scorer's layout": swap("in output.lower()", "in (output.lower())", "own_scorers.py"),
         "a registry of another layout": windows,
     },
+    *({name: edit} for name, edit in DISGUISES.items()),
 )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import re
@@ -156,6 +157,19 @@ class Project:
         command, variables = with_plugins(arguments)
         done = warm_forks().start_plain(self.folder / folder, command, {**variables, **environment}).wait()
         return subprocess.CompletedProcess(command, done.returncode, done.stdout, done.stderr)
+
+    def record_more(self, *arguments: str) -> int:
+        """Record what a change lacks where the template was recorded; returns the number of calls.
+
+        Every copy of the template names that one address, so one test at a time serves it.
+        """
+        port = int(self.registry.read_text(encoding="utf-8").partition("127.0.0.1:")[2].partition('"')[0])
+        with Path(__file__).open(encoding="utf-8") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            with MessagesServer(answer, port=port) as server:
+                done = self.pytest("--modelroute", "--modelroute-record=new_episodes", "-q", *arguments)
+        assert done.returncode in (0, 1), done.stdout + done.stderr  # what was recorded may be red
+        return len(server.requests)
 
     def pytest_afresh(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """The same in a new interpreter, where what it imports counts, and in workers of xdist that are such too."""

@@ -166,6 +166,22 @@ def test_a_schema_may_also_judge_text() -> None:
     assert found == wrong("abc", WrongKind.SCHEMA, "$: 'abc' is too long")
 
 
+def test_what_is_known_of_answers_may_be_forgotten_by_another_thread_at_any_time() -> None:
+    class Forgetful(dict[str, str | None]):
+        def __contains__(self, key: object) -> bool:
+            found = super().__contains__(key)
+            self.clear()
+            return found
+
+        def __setitem__(self, key: str, value: str | None) -> None:
+            self.clear()
+
+    text = '{"label": "a"}'
+    reading = reader(schema=SCHEMA)
+    reading._known = Forgetful({text: None})
+    assert [reading.read(message(text)) for _ in range(2)] == [right({"label": "a"})] * 2
+
+
 def tool(value: Any) -> dict[str, Any]:
     return {"type": "tool_use", "id": "t", "name": "n", "input": value}
 

@@ -63,16 +63,10 @@ def easy_cases(number: int) -> list[dict[str, Any]]:
 
 
 def test_padding_the_golden_set_with_easy_cases_does_not_turn_a_downgrade_green(repository: Project) -> None:
-    from .messages_server import MessagesServer
-    from .projects import answer
-
     repository.move("classify", "nano")
     repository.write_golden("classify", repository.golden("classify") + easy_cases(400))
-    port = int(repository.registry.read_text().partition("127.0.0.1:")[2].partition('"')[0])
-    with MessagesServer(answer, port=port) as server:
-        recorded = repository.pytest("--modelroute", "--modelroute-record=new_episodes", "-q")
-        assert recorded.returncode == 0, recorded.stdout  # without a base the padded set would pass
-        assert len(server.requests) == 400
+    assert repository.record_more() == 400
+    report(repository, status=0)  # without a base the padded set would pass
     read = report(repository, "--modelroute-base=main", status=1)
     found = task(read, "classify")
     assert (found["verdict"], found["cases"], found["wrong"]) == ("fail", 520, 30)
@@ -258,6 +252,9 @@ def test_a_try_cannot_hide_a_change_and_the_ini_cannot_switch_the_base_off(repos
     repository.replace("[pytest]", "[pytest]\nmodelroute_try = classify=large", "pytest.ini")
     done = repository.pytest("--modelroute", "--modelroute-base=main")
     assert done.returncode == 4
+    assert "a try is named in the ini file, and with a base it would keep the registry's own tier from" in done.stderr
+    done = repository.pytest("--modelroute", "--modelroute-base=main", "--modelroute-try=classify=large")
+    assert done.returncode == 4
     assert "classify changes its tier against the base, which a try would hide" in done.stderr
     repository.replace("modelroute_try = classify=large", "modelroute_base =", "pytest.ini")
     event = {"GITHUB_ACTIONS": "true", "GITHUB_EVENT_NAME": "pull_request", "GITHUB_BASE_REF": "main"}
@@ -265,6 +262,27 @@ def test_a_try_cannot_hide_a_change_and_the_ini_cannot_switch_the_base_off(repos
     done = repository.pytest("--modelroute", **event)
     assert done.returncode == 1
     assert "base origin/main" in done.stdout
+
+
+def test_a_try_hides_no_escalation_that_is_taken_out(repository: Project) -> None:
+    repository.move("classify", "nano")
+    repository.replace("  classify:\n", "  classify:\n    escalate: {to: large, below: 0.95}\n")
+    git(repository.folder, "commit", "-q", "-a", "-m", "a cascade")
+    git(repository.folder, "branch", "-f", "main")
+    repository.replace("    escalate: {to: large, below: 0.95}\n", "")
+    ini = (repository.folder / "pytest.ini").read_text()
+    for line in ("modelroute_try = classify=large\n", "addopts = --modelroute-try=classify=large\n"):
+        kept = ini.partition("addopts")[0] if line.startswith("addopts") else ini
+        (repository.folder / "pytest.ini").write_text(kept + line)
+        done = repository.pytest("--modelroute", "--modelroute-base=main")
+        assert (done.returncode, "a try is named in the ini file" in done.stderr) == (4, True), done.stdout
+    (repository.folder / "pytest.ini").write_text(ini)
+    done = repository.pytest("--modelroute", "--modelroute-base=main", "--modelroute-try=classify=large")
+    assert (done.returncode, "which a try would hide" in done.stderr) == (4, True)
+    assert repository.pytest("--modelroute", "--modelroute-base=main").returncode == 1
+    repository.replace("tier: nano", "tier: nano\n    escalate: {to: large, below: 0.95}")
+    done = repository.pytest("--modelroute", "--modelroute-base=main", "--modelroute-try=classify=large")
+    assert (done.returncode, "trying classify=large" in done.stdout) == (0, True)
 
 
 @pytest.mark.parametrize("line", ["modelroute_base = change", "addopts = --modelroute-base=change"])

@@ -151,8 +151,15 @@ def test_an_escalated_case_needs_the_dear_tier_s_recording_and_another_does_not(
         ("below: 0.7}", "below: 0.71}", ({"to": "large", "below": 0.7}, {"to": "large", "below": 0.71}), 3, 0),
         (", below: 0.7}", "}", ({"to": "large", "below": 0.7}, {"to": "large"}), 28, 1),
         (ESCALATE, "", ({"to": "large", "below": 0.7}, None), 40, 1),
+        (
+            "confidence: /confidence",
+            "confidence: /certainty",  # which no answer has: each escalates
+            tuple({"to": "large", "below": 0.7, "confidence": f"/{name}"} for name in ("confidence", "certainty")),
+            3,
+            0,
+        ),
     ],
-    ids=["lowered", "raised", "by form alone", "taken out"],
+    ids=["lowered", "raised", "by form alone", "taken out", "by another confidence"],
 )
 def test_changing_an_escalation_is_judged_like_a_move(
     cascade: Project, old: str, new: str, stated: tuple[Any, Any], wrong: int, status: int

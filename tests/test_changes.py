@@ -247,6 +247,71 @@ def test_a_move_to_another_tier_or_model_says_which_edit_takes_it_back(
     assert found.undoing == undoing
 
 
+JSON = "    output: {format: json, confidence: /c}\n"
+BELOW, FORM = "    escalate: {to: opus, below: 0.5}\n", "    escalate: {to: opus}\n"
+WITH_SCHEMA = JSON.replace("/c", "/c, schema: s.json")
+UNTIL = {"to": "opus", "below": 0.5}
+# What a task that escalates, or does not, says of its output: before and after, then from, to and undoing.
+READ: dict[str, tuple[str, str, tuple[Any, Any, str] | None]] = {
+    "another confidence": (
+        BELOW + JSON,
+        BELOW + JSON.replace("/c", "/d"),
+        (
+            {**UNTIL, "confidence": "/c"},
+            {**UNTIL, "confidence": "/d"},
+            "put `confidence: /c` back at modelroute.yaml:10",
+        ),
+    ),
+    "another confidence and a limit": (
+        BELOW + JSON,
+        BELOW.replace("0.5", "0.4") + JSON.replace("/c", "/d"),
+        (
+            {**UNTIL, "confidence": "/c"},
+            {"to": "opus", "below": 0.4, "confidence": "/d"},
+            "put `escalate: {to: opus, below: 0.5}` back at modelroute.yaml:14"
+            " and put `confidence: /c` back at modelroute.yaml:10",
+        ),
+    ),
+    "another confidence that nothing asks for": (FORM + JSON, FORM + JSON.replace("/c", "/d"), None),
+    "another confidence without an escalation": (JSON, JSON.replace("/c", "/d"), None),
+    "a confidence with the limit that needs it": (
+        FORM + JSON.replace(", confidence: /c", ""),
+        BELOW + JSON,
+        ({"to": "opus"}, UNTIL, "put `escalate: {to: opus}` back at modelroute.yaml:14"),
+    ),
+    "a schema": (
+        FORM + JSON,
+        FORM + WITH_SCHEMA,
+        (
+            {"to": "opus", "schema": None},
+            {"to": "opus", "schema": "s.json"},
+            "take `schema: s.json` out at modelroute.yaml:10",
+        ),
+    ),
+    "no schema, which is a change of the gate": (FORM + WITH_SCHEMA, FORM + JSON, None),
+    "a schema without an escalation": (JSON, WITH_SCHEMA, None),
+}
+
+
+@pytest.mark.parametrize(("before", "after", "wanted"), READ.values(), ids=READ)
+def test_what_decides_that_an_answer_escalates_is_part_of_the_escalation(
+    tmp_path: Path, before: str, after: str, wanted: tuple[Any, Any, str] | None
+) -> None:
+    base, head = (edited(("    prompt: p.yaml\n", f"    prompt: p.yaml\n{each}")) for each in (before, after))
+    files = {**FILES, "s.json": "{}"}
+    found = compare(load(tmp_path / "base", base, files), load(tmp_path / "head", head, files))
+    assert {change.kind for change in found} <= {ChangeKind.ESCALATION_CHANGED}
+    assert [(change.old, change.new, change.undoing) for change in found] == ([wanted] if wanted else [])
+
+
+def test_a_schema_that_goes_from_a_task_without_a_gate_is_a_change_of_its_escalation(tmp_path: Path) -> None:
+    base, head = (f"{BASE}{FORM}{each}" for each in (WITH_SCHEMA, JSON))
+    files = {**FILES, "s.json": "{}"}
+    (found,) = compare(load(tmp_path / "base", base, files), load(tmp_path / "head", head, files))
+    assert (found.old, found.new) == ({"to": "opus", "schema": "s.json"}, {"to": "opus", "schema": None})
+    assert found.undoing == "put `schema: s.json` back at modelroute.yaml:14"
+
+
 PROMPT = ("prompt_changed", "intent", "p.yaml", "p.yaml", "modelroute.yaml:10")
 PROMPTS = {
     "another word": ({"p.yaml": "system: Sort.\nmessages: [{role: user, content: '{{ input.text }}'}]\n"}, [PROMPT]),

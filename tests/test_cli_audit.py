@@ -117,6 +117,14 @@ def test_the_order_tells_no_verdict(graded: Project) -> None:
     assert len(wider) == 53
 
 
+def test_ids_choose_neither_what_is_asked_for_nor_its_order(graded: Project) -> None:
+    before = asked(audit(graded, "reply", typed="s\n" * 200).stdout)
+    cases = graded.golden("reply")
+    ids = [case["id"] for case in reversed(cases)]
+    graded.write_golden("reply", [{**case, "id": name} for case, name in zip(cases, ids, strict=True)])
+    assert asked(audit(graded, "reply", typed="s\n" * 200).stdout) == before
+
+
 def test_each_label_is_kept_at_once_and_the_walk_goes_on_there(graded: Project) -> None:
     done = audit(graded, "reply", "--by", "Rosa", typed="r\nw the name is missing\nhm\nskip\nQ\n")
     assert "31 answers still to label" in done.stdout
@@ -185,10 +193,11 @@ def test_certified_needs_the_audit(forks: Forks, graded: Project) -> None:
     assert report(graded)["reply"]["verdict"] == "inconclusive"
     assert "not certified without a complete audit of the grader" in done.stdout
     assert "way out: modelroute audit reply" in done.stdout
-    assert audit(graded, "reply", "--by", "Rosa", typed="r\n" * 3).returncode == 0
+    labelled = FLAGGED.intersection(asked(audit(graded, "reply", "--by", "Rosa", typed="r\n" * 3).stdout)[:3])
     done = forks.run(graded, JSON)
     assert "inconclusive, audit incomplete" in done.stdout
-    assert "graded by large: audit incomplete: 3 of 3 flagged and 27 of 30 passed cases still to label" in done.stdout
+    left = f"{3 - len(labelled)} of 3 flagged and {27 + len(labelled)} of 30 passed cases still to label"
+    assert f"graded by large: audit incomplete: {left}" in done.stdout
     assert honest(graded).returncode == 0
     assert forks.run(graded, JSON).returncode == 0
     assert report(graded)["reply"]["verdict"] == "pass"

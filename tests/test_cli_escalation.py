@@ -251,6 +251,40 @@ def test_the_samples_of_a_case_are_all_counted(tmp_path: Any, forks: Forks) -> N
     assert "4 cases x 2 answers, at most 99 % wrong" in escalation(live, "classify")
 
 
+def test_answers_that_are_repeated_say_no_more_of_a_confidence(tmp_path: Any, forks: Forks) -> None:
+    """Three times the same answers to each case are no three cases."""
+
+    def respond(body: dict[str, Any], number: int) -> Reply:
+        """Every fourth answer of small is wrong, and somewhat less sure."""
+        case = int(body["messages"][-1]["content"].rpartition(" ")[2])
+        wrong = body["model"] == "small-1" and case % 4 == 0
+        confidence = (0.5, 0.7, 0.9)[case % 3] + (0.0 if wrong else 0.05)
+        return message(
+            json.dumps({"label": ("refund", "shipping", "other")[(case + wrong) % 3], "confidence": confidence})
+        )
+
+    with MessagesServer(respond) as server:
+        live = live_project(tmp_path, server, 40, only="classify")
+        live.move("classify", "small")
+        live.replace("  classify:\n", "  classify:\n    samples: 3\n")
+        assert forks.record(live, "--modelroute-record-tiers=small,large").returncode == 0
+    three = read(live, "classify")["confidence"]
+    compared = json.loads(fine(run_here(live, "compare", "classify", "--json")))
+    assert (three["right"], three["wrong"]) == (90, 30)
+    assert three["auc"]["effective_answers"] == pytest.approx(40)
+    told = escalation(live, "classify")
+    assert "whether confidence helps here is open: it is not seen to tell right answers from wrong ones\n" in told
+    assert "90 right and 30 wrong, worth 40.0 independent answers\n" in told
+    assert compared["tiers"][0]["confidence"] == three
+    assert ", worth 40.0 independent answers\n" in fine(run_here(live, "compare", "classify"))
+    live.replace("    samples: 3\n", "")
+    one = read(live, "classify")["confidence"]
+    assert (one["right"], one["wrong"], one["auc"]["effective_answers"]) == (30, 10, 40)
+    assert three["auc"]["estimate"] == pytest.approx(one["auc"]["estimate"])
+    assert (three["auc"]["lower"], three["auc"]["upper"]) == pytest.approx((one["auc"]["lower"], one["auc"]["upper"]))
+    assert "independent" not in escalation(live, "classify")
+
+
 def test_a_grader_s_verdicts_certify_nothing(tmp_path: Any, forks: Forks) -> None:
     models = Models(wrong=(2,), flagged=(2,))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import dataclasses
 import json
 import logging
@@ -11,6 +12,7 @@ import subprocess
 import sys
 import threading
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -20,6 +22,7 @@ from hypothesis import strategies as st
 from pytest_modelroute.errors import InputError
 from pytest_modelroute.evaluation.answers import Usage
 from pytest_modelroute.evaluation.escalation import Trigger
+from pytest_modelroute.routing import appending
 from pytest_modelroute.routing.decision_log import DecisionLog, read_decisions
 from pytest_modelroute.routing.decisions import (
     CallOutcome,
@@ -31,6 +34,7 @@ from pytest_modelroute.routing.decisions import (
 )
 
 from .live import until
+from .routed import routed_project
 
 FIRST = FirstDecision(
     tier="small",
@@ -248,6 +252,7 @@ def test_a_full_disk_leaves_whole_lines(tmp_path: Path) -> None:
     code = """
 import resource, signal, sys, pathlib
 from tests.test_decision_log import DECISION
+from pytest_modelroute.routing import appending
 from pytest_modelroute.routing.decision_log import DecisionLog
 from pytest_modelroute.routing.decisions import decision_line
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
@@ -274,6 +279,7 @@ def python(code: str, *arguments: str) -> subprocess.Popen[str]:
 WRITER = """
 import sys, pathlib, dataclasses, threading
 from tests.test_decision_log import DECISION
+from pytest_modelroute.routing import appending
 from pytest_modelroute.routing.decision_log import DecisionLog
 log = DecisionLog(pathlib.Path(sys.argv[1]))
 lines = int(sys.argv[3])
@@ -353,12 +359,58 @@ sys.stdin.read()
     assert log.failures == 0
 
 
+@pytest.mark.parametrize("awaited", [False, True])
+def test_an_event_loop_hardly_waits_for_the_lock_and_nobody_waits_for_who_does(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, awaited: bool
+) -> None:
+    """By a clock that only sleeping moves."""
+    fcntl = pytest.importorskip("fcntl")
+    slept: list[float] = []
+    log = DecisionLog(tmp_path / "log")
+
+    def sleep(seconds: float) -> None:
+        slept.append(seconds)
+        assert not log._file._own.own().lock.locked()
+
+    monkeypatch.setattr(appending, "time", SimpleNamespace(monotonic=lambda: sum(slept), sleep=sleep))
+
+    async def write() -> None:
+        log.write(DECISION)
+
+    with (tmp_path / "log").open("ab") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        for _ in range(3):  # the second line does not wait again
+            if awaited:
+                asyncio.run(write())
+            else:
+                log.write(DECISION)
+    waited = appending.LONGEST_WAIT_OF_A_LOOP if awaited else appending.LONGEST_WAIT
+    assert waited < sum(slept) < waited + 2 * appending.PAUSE
+    log.write(DECISION)
+    log.close()
+    assert read_decisions(tmp_path / "log") == ((DECISION,) * 4, 0)
+    assert log.failures == 0
+
+
+def test_the_log_asks_nothing_of_the_system_that_only_posix_has(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delattr(os, "pread", raising=False)
+    log = DecisionLog(tmp_path / "log")
+    for _ in range(2):
+        log.write(DECISION)
+    log.close()
+    assert read_decisions(tmp_path / "log") == ((DECISION,) * 2, 0)
+    assert log.failures == 0
+
+
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
 def test_a_child_writes_though_a_thread_of_its_parent_held_the_lock(tmp_path: Path) -> None:
     code = """
 import os, pathlib, sys, threading, warnings
 warnings.simplefilter("ignore")
 from tests.test_decision_log import DECISION
+from pytest_modelroute.routing import appending
 from pytest_modelroute.routing.decision_log import DecisionLog
 log = DecisionLog(pathlib.Path(sys.argv[1]))
 log.write(DECISION)
@@ -376,6 +428,31 @@ log.close()
 """
     assert python(code, str(tmp_path / "log")).communicate(timeout=600)[0] == "0\n"
     assert read_decisions(tmp_path / "log") == ((DECISION,) * 3, 0)
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+@pytest.mark.parametrize("held", ["log._lock", "router._told_lock", "router._reload_lock"])
+def test_a_child_goes_on_though_a_thread_of_its_parent_held_any_lock(tmp_path: Path, held: str) -> None:
+    code = f"""
+import logging, os, pathlib, signal, sys, warnings
+warnings.simplefilter("ignore")
+logging.disable()
+from pytest_modelroute import Router
+router = Router.from_file(sys.argv[1])
+log = router._loaded.books.log
+lock = {held}
+getattr(lock, "own", lambda: lock)().acquire()
+child = os.fork()
+if child == 0:
+    signal.alarm(60)
+    log.failed(OSError("no room"))
+    router.model_for("nowhere")
+    router.reload()
+    os._exit(router.log_failures)
+print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+"""
+    project = routed_project(tmp_path, "http://127.0.0.1:9")
+    assert python(code, str(project.registry)).communicate(timeout=600)[0] == "1\n"
 
 
 def test_threads_of_one_process_share_a_log(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ import pytest
 
 from pytest_modelroute.judgement.demands import Demand, DemandKind, demands
 from pytest_modelroute.registry.catalogue import Level
+from pytest_modelroute.registry.model import Registry
 
 from .trees import load
 
@@ -65,6 +66,31 @@ def test_a_demand_names_the_traits_that_ask_and_the_tier_that_they_recommend(
 ) -> None:
     registry = load(tmp_path, f"{TIERS}tasks: {{a: {task}}}\n")
     assert demands(registry, registry.tasks["a"], False) == tuple(Demand(kind, *expected) for kind in BOTH)
+
+
+ORDERS = {
+    "another order of the base's": ("small, large, middle", "a: {tier: middle, HARD}", "large"),
+    "a recommended tier that was swapped": ("small, middle, other", "a: {tier: large, HARD}", "large"),
+    "another model beside what is recommended": ("small, middle, other", "a: {tier: large, LONG}", "middle"),
+    "what neither order knows": ("small, middle, large", "a: {tier: newest, HARD}", "large"),
+    "the same models under other names": ("small, middle, large", "a: {tier: dear, HARD}", None),
+    "a new one above": ("small, middle", "a: {tier: large, LONG}", None),
+}
+
+
+@pytest.mark.parametrize(("base", "task", "wanted"), ORDERS.values(), ids=ORDERS)
+def test_the_base_s_order_counts_beside_head_s(tmp_path: Path, base: str, task: str, wanted: str | None) -> None:
+    def read(folder: str, models: str, tasks: str) -> Registry:
+        known = {"other": ("large", "o-1"), "dear": ("dear", "l-1")}
+        named = [known.get(name, (name, f"{name[0]}-1")) for name in models.split(", ")]
+        tiers = "".join(f"  - {{name: {name}, model: {model}}}\n" for name, model in named)
+        text = f"version: 1\ntiers:\n{tiers}default_tier: small\ntasks: {{{tasks}}}\n"
+        return load(tmp_path / folder, text.replace("HARD", HARD).replace("LONG", LONG))
+
+    top = task.split("tier: ")[1].partition(",")[0]
+    head = read("head", f"small, middle, {'large' if top == 'middle' else top}", task)
+    found = demands(head, head.tasks["a"], False, read("base", base, ""))
+    assert [each.tier for each in found] == ([] if wanted is None else [wanted] * 2)
 
 
 def test_a_tier_that_the_registry_does_not_know_has_no_place_below_another(tmp_path: Path) -> None:

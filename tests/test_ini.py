@@ -8,8 +8,9 @@ from pathlib import Path, PurePosixPath
 
 import pytest
 
-from pytest_modelroute.plugin.ini import DEFAULT_REGISTRY, names_registry, registry_of_ini
+from pytest_modelroute.plugin.ini import names_registry, registry_of_ini
 from pytest_modelroute.registry.files import WorkingTree
+from pytest_modelroute.registry.rootdir import DEFAULT_REGISTRY
 
 from .projects import Project, git
 from .test_gate import report
@@ -155,6 +156,52 @@ def test_so_is_one_that_the_base_has_too_and_did_not_use(repository: Project) ->
     # Who types it says which one is meant, and the base has that one as well.
     read = report(repository, "--modelroute-base=main", "--modelroute-registry=lax.yaml", status=0)
     assert read["changes"] == []
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["--co", "--collect-only", "--fixtures", "--fixtures-per-test", "--markers", "--version"],
+)
+def test_an_ini_file_does_not_keep_the_gates_from_running(line: str, repository: Project) -> None:
+    repository.move("classify", "nano")
+    ini = (repository.folder / "pytest.ini").read_text()
+    (repository.folder / "pytest.ini").write_text(ini.replace("addopts =", f"addopts = {line}"))
+    done = repository.pytest("--modelroute", "--modelroute-base=main")
+    assert (done.returncode, " stands in `addopts`, and with a base the gates have to run" in done.stderr) == (4, True)
+    (repository.folder / "pytest.ini").write_text(ini)
+    assert repository.pytest("--modelroute", "--modelroute-base=main", line).returncode == 0  # who types it knows
+
+
+def test_nor_does_one_that_asks_for_help(repository: Project) -> None:
+    ini = (repository.folder / "pytest.ini").read_text()
+    (repository.folder / "pytest.ini").write_text(ini.replace("addopts =", "addopts = -h"))
+    done = repository.pytest("--modelroute")
+    assert (done.returncode, "`addopts` asks for help instead" in done.stderr) == (4, True)
+    assert repository.pytest("--modelroute", "-h").returncode == 0
+
+
+@pytest.mark.parametrize("more", ["modelroute_record = new_episodes", "modelroute_verify = 1", ""])
+def test_an_ini_file_makes_no_gate_a_dry_run(more: str, repository: Project) -> None:
+    repository.move("classify", "nano")
+    repository.replace("[pytest]", f"[pytest]\nmodelroute_dry_run = true\n{more}", "pytest.ini")
+    done = repository.pytest("--modelroute", "--modelroute-base=main")
+    assert done.returncode == 4
+    assert "`modelroute_dry_run` stands in the ini file, and with a base the gates have to run" in done.stderr
+    done = repository.pytest("--modelroute", "--modelroute-base=main", "--modelroute-dry-run")
+    assert "`modelroute_dry_run` stands" not in done.stderr
+
+
+def test_a_base_that_is_broken_itself_says_how_it_is_mended(repository: Project) -> None:
+    git(repository.folder, "checkout", "-q", "main")
+    good = repository.registry.read_text()
+    repository.replace("tasks:", "tusks:")
+    git(repository.folder, "commit", "-q", "-a", "-m", "broken")
+    git(repository.folder, "checkout", "-q", "-b", "mended")
+    repository.registry.write_text(good)
+    done = repository.pytest("--modelroute", "--modelroute-base=main")
+    assert done.returncode == 4
+    assert "unknown key 'tusks'" in done.stderr
+    assert repository.pytest("--modelroute", "--modelroute-base=").returncode == 0
 
 
 def test_an_ini_file_may_go_where_another_one_names_the_registry(repository: Project) -> None:

@@ -6,12 +6,23 @@ from collections.abc import Callable
 from fractions import Fraction
 from functools import cache
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from pytest_modelroute.judgement.gate import Counts, Decision, Finding, FindingKind, Scope, Verdict, fails_build, judge
+from pytest_modelroute.judgement.gate import (
+    Counts,
+    Decision,
+    Finding,
+    FindingKind,
+    Scope,
+    Verdict,
+    fails_build,
+    judge,
+    verdict_by_rule,
+)
 from pytest_modelroute.judgement.intervals import beta_cdf, binomial_cdf, lower_bound, upper_bound
 from pytest_modelroute.registry.model import GatePolicy, Rule
 
@@ -148,6 +159,17 @@ def test_certified_is_wrong_in_one_of_twenty_at_the_limit_and_never_more(n: int,
     assert stats.binom.sf(failing - 1, n, limit) <= 0.05
     # And it uses what it may: one more would be too many.
     assert stats.binom.cdf(passing + 1, n, limit) > 0.05
+
+
+def test_certified_passes_in_at_most_one_of_twenty_at_the_limit_for_every_number_of_cases() -> None:
+    limit = CERTIFIED.max_error
+    sizes = np.arange(30, 501)
+    # The fewest wrong answers that may not pass: with them, more than one of twenty would.
+    fewest = np.asarray(stats.binom.ppf(0.05, sizes, limit), dtype=int)
+    assert np.all(stats.binom.cdf(fewest - 1, sizes, limit) <= 0.05)
+    assert np.all(stats.binom.cdf(fewest, sizes, limit) > 0.05)
+    for n, wrong in zip(sizes.tolist(), fewest.tolist(), strict=True):
+        assert verdict_by_rule(counts(wrong, n), CERTIFIED)[0] is not Verdict.PASS, n
 
 
 @settings(max_examples=300, deadline=None, derandomize=True)

@@ -403,3 +403,25 @@ def test_a_call_stands_alone(forks: Forks, server: MessagesServer, tmp_path: Pat
     assert done.returncode == 4
     line = next(n for n, text in enumerate(project.registry.read_text().splitlines(), 1) if beside in text and n > 9)
     assert f"modelroute.yaml:{line}: tasks.classify: '{beside.partition(':')[0]}' stands beside 'call'" in done.output
+
+
+@pytest.mark.parametrize(
+    ("tool", "final", "unreadable"),
+    [("'large-1'", "'large-1'", True), ("'large-1'", "model", False), ("'elsewhere'", "'elsewhere'", False)],
+    ids=["another tier's model alone", "another's for a step", "a model of no tier"],
+)
+def test_a_function_that_never_asks_the_tier_s_model_is_not_that_tier_s_answer(
+    forks: Forks, server: MessagesServer, tmp_path: Path, tool: str, final: str, unreadable: bool
+) -> None:
+    code = SYNC.replace('ask(input, model, base_url, "Tool', f'ask(input, {tool}, base_url, "Tool')
+    code = code.replace('ask(input, model, base_url, "Answer', f'ask(input, {final}, base_url, "Answer')
+    project = own_project(tmp_path, server, code)
+    project.move("classify", "small")
+    forks.record(project)
+    done = offline(forks, project)
+    kinds = {each["kind"] for each in results(project).values()}
+    assert kinds == ({"unreadable"} if unreadable else {None}), done.output
+    if unreadable:
+        assert done.returncode == 1
+        told = "large-1 answered, the model of tier large, where small-1 was asked for: have the function ask"
+        assert told in results(project)["message-001"]["detail"]

@@ -12,6 +12,8 @@ from scipy import optimize, special, stats
 
 from pytest_modelroute.judgement.paired import Z_95, Discordance, cases_to_certify_margin, tango_interval, tango_score
 
+from .enumerated import most_passing, worst_size
+
 Z_TWO_SIDED = 1.959963984540054
 
 
@@ -109,6 +111,25 @@ def test_a_candidate_three_points_worse_passes_in_about_one_of_twenty_at_worst(c
         shares = np.array([fixed + 0.03, fixed, 0.97 - 2 * fixed])
         worst = max(worst, float(np.exp(ways + outcomes @ np.log(shares)).sum()))
     assert worst == pytest.approx(size, abs=0.0001)
+
+
+@pytest.mark.parametrize(("margin", "worst", "at"), [(0.03, 0.0685, 88), (0.05, 0.0643, 87)])
+def test_a_candidate_worse_by_the_margin_never_passes_in_more_than_seven_of_a_hundred(
+    margin: float, worst: float, at: int
+) -> None:
+    """For every number of cases from 60 to 300."""
+    sizes = {cases: worst_size(cases, margin) for cases in range(60, 301)}
+    assert max(sizes.values()) == pytest.approx(worst, abs=0.0001)
+    assert max(sizes, key=lambda cases: sizes[cases]) == at
+
+
+@pytest.mark.parametrize("margin", [0.03, 0.05])
+@pytest.mark.parametrize("cases", [60, 88, 101])
+def test_what_is_enumerated_are_the_pairs_that_pass(cases: int, margin: float) -> None:
+    most = most_passing(cases, margin)
+    for fixed in range(cases + 1):
+        passes = [tango_score(Discordance(broke, fixed, cases), margin) <= -Z_95 for broke in range(cases + 1 - fixed)]
+        assert passes == [broke <= most[fixed] for broke in range(cases + 1 - fixed)]
 
 
 @pytest.mark.parametrize(("b", "c", "n"), [(2, 1, 160), (4, 4, 200), (3, 6, 100), (1, 0, 120), (9, 2, 40)])

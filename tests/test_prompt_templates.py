@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pytest_modelroute.errors import InputError
-from pytest_modelroute.evaluation.templates import TemplateFault, compile_prompt, resolve_pointer
+from pytest_modelroute.evaluation.templates import MOST_INCLUDED, TemplateFault, compile_prompt, resolve_pointer
 from pytest_modelroute.registry.files import WorkingTree
 from pytest_modelroute.registry.prompts import read_template
 
@@ -248,6 +248,33 @@ def test_a_file_of_text_is_included_as_it_is_and_another_as_base64(tmp_path: Pat
 def test_a_file_may_be_named_by_the_input(tmp_path: Path) -> None:
     prompt = "image: {$file: '{{ input.picture }}'}\n"
     assert render(tmp_path, prompt, x_png=PNG) == {"image": base64.b64encode(PNG).decode()}
+
+
+def test_files_that_inputs_name_are_kept_in_a_limited_number(tmp_path: Path) -> None:
+    read = []
+
+    class Counted(WorkingTree):
+        def read(self, path: PurePosixPath, limit: int | None = None) -> bytes:
+            read.append(str(path))
+            return super().read(path, limit)
+
+    names = [f"{number}.txt" for number in range(MOST_INCLUDED + 1)]
+    tree(tmp_path, {"p.yaml": "system: {$file: '{{ input.name }}'}\n", **dict.fromkeys(names, "text")})
+    files = Counted(tmp_path)
+    prompt = compile_prompt(read_template(files, PurePosixPath("p.yaml"), PurePosixPath()), files, PurePosixPath())
+    for name in (*names, names[-1], names[0]):
+        assert prompt({"name": name}) == {"system": "text"}
+    assert read == ["p.yaml", *names, names[0]]
+
+
+def test_a_file_that_is_gone_when_the_prompt_is_compiled_is_told_with_its_place(tmp_path: Path) -> None:
+    files = tree(tmp_path, {"p.yaml": "max_tokens: 1\nsystem: {$file: a.txt}\n", "a.txt": "here"})
+    template = read_template(files, PurePosixPath("p.yaml"), PurePosixPath())
+    (tmp_path / "a.txt").unlink()
+    with pytest.raises(
+        InputError, match=r"^p\.yaml:2: system: \$file: a\.txt does not exist\n  valid: a readable file$"
+    ):
+        compile_prompt(template, files, PurePosixPath())
 
 
 FILES = {

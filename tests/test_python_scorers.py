@@ -15,6 +15,7 @@ from pytest_modelroute.evaluation.importing import Importer
 from pytest_modelroute.evaluation.scorer import Score, Scorer
 from pytest_modelroute.evaluation.scoring import make_scorer
 
+from .projects import Project, git
 from .trees import policy, tree
 
 NUMBERS = itertools.count()
@@ -227,3 +228,41 @@ def test_a_python_scorer_needs_a_function_that_is_there(tmp_path: Path, text: st
     with pytest.raises(InputError) as caught:
         make_scorer(policy(text), Importer(tmp_path, PurePosixPath()))
     assert str(caught.value) == f"modelroute.yaml:9: {told}"
+
+
+SHADOWS = {
+    "a package of that name": ("pkg/own_scorers/__init__.py", "pythonpath = pkg ."),
+    "a module of that name": ("alt/own_scorers.py", "pythonpath = alt ."),
+}
+
+
+@pytest.mark.parametrize("shadow", SHADOWS)
+def test_another_module_by_the_scorer_s_name_is_refused(shadow: str, project: Project) -> None:
+    """The file whose changes are looked at is the one that scores."""
+    project.replace(
+        "score: {kind: contains, ignore_case: true}", "score: {kind: python, function: 'own_scorers:score'}"
+    )
+    (project.folder / "own_scorers.py").write_text("def score(output, expected):\n    return expected in output\n")
+    assert project.pytest("--modelroute").returncode == 0
+    path, line = SHADOWS[shadow]
+    (project.folder / path).parent.mkdir(parents=True)
+    (project.folder / path).write_text("def score(output, expected):\n    return True\n")
+    project.replace("[pytest]", f"[pytest]\n{line}", "pytest.ini")
+    done = project.pytest("--modelroute")
+    assert done.returncode == 4
+    assert "'own_scorers:score' is own_scorers.py, and Python imported " in done.stderr
+    assert f"{path} by that name" in done.stderr
+
+
+def test_a_package_beside_the_scorer_s_module_is_another_scorer(repository: Project) -> None:
+    repository.replace(
+        "score: {kind: contains, ignore_case: true}", "score: {kind: python, function: 'own_scorers:score'}"
+    )
+    (repository.folder / "own_scorers.py").write_text("def score(output, expected):\n    return expected in output\n")
+    git(repository.folder, "add", ".")
+    git(repository.folder, "commit", "-q", "-m", "a scorer")
+    git(repository.folder, "branch", "-f", "main")
+    (repository.folder / "own_scorers").mkdir()
+    (repository.folder / "own_scorers/__init__.py").write_text("def score(output, expected):\n    return True\n")
+    done = repository.pytest("--modelroute", "--modelroute-base=main")
+    assert (done.returncode, "scorer changed" in done.stdout) == (1, True)

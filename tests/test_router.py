@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import logging
 import os
+import sys
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -322,6 +324,54 @@ def test_a_registry_that_changed_is_picked_up_on_request_only(tmp_path: Path) ->
     assert len(decisions(project)) == 3
 
 
+def test_a_file_that_a_prompt_includes_is_loaded_with_it(tmp_path: Path) -> None:
+    """One that the input names is read when it is first named, and anew after `reload`."""
+
+    def written(version: str) -> None:
+        for name in ("rules", "tone"):
+            (project.folder / f"{name}.txt").write_text(f"{name} {version}")
+
+    with served(tmp_path, lambda body, number: message("Yes.")) as (project, server):
+        written("as gated")
+        prompt = project.folder / "prompts/reply.yaml"
+        prompt.write_text(
+            prompt.read_text() + "system: {$file: rules.txt}\nstop_sequences: [{$file: '{{ input.tone }}.txt'}]\n"
+        )
+        with Router.from_file(project.registry) as router:
+            written("edited")
+            router.call("reply", text="x", tone="tone")
+            written("edited again")
+            router.call("reply", text="x", tone="tone")
+            router.reload()
+            router.call("reply", text="x", tone="tone")
+        asked = [(body["system"], body["stop_sequences"]) for body in server.requests]
+        assert asked == [
+            ("rules as gated", ["tone edited"]),
+            ("rules as gated", ["tone edited"]),
+            ("rules edited again", ["tone edited again"]),
+        ]
+
+
+def test_python_code_is_imported_once_a_process(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    with served(tmp_path, lambda body, number: message("Yes.")) as (project, server):
+        builder = project.folder / "builds_replies_once.py"
+        builder.write_text(BUILDER)
+        project.replace("prompt: prompts/reply.yaml", "prompt: {python: 'builds_replies_once:build'}")
+        with Router.from_file(project.registry) as router:
+            router.call("reply", GIVEN)
+            builder.write_text(BUILDER.replace("as gated", "edited"))
+            router.reload()
+            router.call("reply", GIVEN)
+        assert [body["messages"][0]["content"] for body in server.requests] == ["as gated"] * 2
+
+
+BUILDER = """\
+def build(input):
+    return {"max_tokens": 1, "messages": [{"role": "user", "content": "as gated"}]}
+"""
+
+
 def test_a_tier_that_moved_gets_another_client_on_reload(tmp_path: Path) -> None:
     with (
         served(tmp_path / "old", lambda body, number: labelled()) as (project, old),
@@ -418,8 +468,57 @@ def test_the_log_keeps_as_much_as_the_registry_says(tmp_path: Path, inputs: str,
     assert wrong.output is not None
     assert isinstance(wrong.output.full, dict) == full
     assert wrong.error is not None
-    assert wrong.error.startswith("schema: $.label")
+    assert wrong.error.startswith("schema: $.label" if prefix or full else "schema")
     assert unbuilt.error
+
+
+SECRET = "what-only-the-customer-knows"
+QUOTING: list[tuple[str, Any, str]] = [
+    ("status", refused(400, f"bad input: {SECRET}"), "BadRequestError: 400 invalid_request_error"),
+    ("type", Reply(b'{"error": {"type": "bad: %s", "message": ""}}' % SECRET.encode(), 400), "BadRequestError: 400"),
+    ("gateway", Reply(f"<p>{SECRET}</p>".encode(), status=502), "InternalServerError: 502"),
+    ("no JSON", Reply(b'{"content": [7%s]}' % SECRET.encode()), "the endpoint answered 200 with no message"),
+    ("no message", Reply(b'{"content": "text"}'), "the endpoint answered 200 with no message"),
+    ("reset", Reply(b"", reset=True), "APIConnectionError (ReadError)"),
+    ("schema", message(json.dumps({SECRET: 1})), "schema"),
+    ("number", message('{"label": 1e999}'), "not_json"),
+    ("no stop_reason", message(SECRET, stop_reason=None), "the answer cannot be judged"),
+    ("refusal", message(SECRET, stop_reason="refusal"), "refusal"),
+    ("own client", RuntimeError(f"cannot send {SECRET}"), "RuntimeError"),
+    ("own message", ValueError(f"cannot send {SECRET}"), "ValueError"),
+]
+
+
+@pytest.mark.parametrize(("reply", "told"), [case[1:] for case in QUOTING], ids=[case[0] for case in QUOTING])
+def test_a_log_of_digests_tells_of_an_error_what_cannot_quote_anything(tmp_path: Path, reply: Any, told: str) -> None:
+    def create(**arguments: Any) -> Any:
+        raise reply
+
+    own = SimpleNamespace(messages=SimpleNamespace(create=create)) if isinstance(reply, Exception) else None
+    with served(tmp_path, lambda body, number: reply) as (project, _):
+        project.replace("inputs: full", "inputs: digest")
+        schema = {"type": "object", "additionalProperties": {"type": "string"}}
+        (project.folder / "schemas/classify.json").write_text(json.dumps(schema))
+        with (
+            Router.from_file(project.registry, max_retries=0, clients=own) as router,
+            pytest.raises((CallFailed, UnusableAnswer)),
+        ):
+            router.call("classify", text=SECRET)
+    (line,) = decisions(project)
+    assert line.error == told
+    assert SECRET not in (project.folder / "log/calls.jsonl").read_text()
+
+
+@pytest.mark.parametrize("inputs", ["prefix", "full"])
+def test_an_error_takes_no_more_of_the_log_than_300_characters(tmp_path: Path, inputs: str) -> None:
+    with served(tmp_path, lambda body, number: refused(400, "x" * 1000)) as (project, _):
+        project.replace("inputs: full", f"inputs: {inputs}")
+        with Router.from_file(project.registry) as router, pytest.raises(CallFailed, match="x" * 1000):
+            router.call("classify", GIVEN)
+    (line,) = decisions(project)
+    assert line.error is not None
+    assert line.error.startswith("BadRequestError: 400 invalid_request_error: xxx")
+    assert len(line.error) == 300
 
 
 def test_the_log_may_lie_elsewhere_or_nowhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import gc
 import json
 import re
 import subprocess
@@ -20,6 +22,7 @@ from pytest_modelroute import CallFailed, RoutedAnswer, Router, TierUnavailable
 from pytest_modelroute.errors import InputError
 from pytest_modelroute.routing import clients as clients_module
 
+from .live import until
 from .messages_server import Reply, message, overloaded
 from .routed import decisions, labelled, routed_project, served
 
@@ -39,6 +42,18 @@ def is_right(answer: RoutedAnswer, case: int) -> bool:
         answer.output == {"label": "other" if dear else "refund", "confidence": case / 1000}
         and answer.escalated == dear
     )
+
+
+DESCRIPTORS = Path("/proc/self/fd")
+
+
+def open_files() -> list[str]:
+    """What this process has open."""
+    found = []
+    for descriptor in DESCRIPTORS.iterdir():
+        with contextlib.suppress(OSError):
+            found.append(str(descriptor.readlink()))
+    return found
 
 
 def counted(monkeypatch: pytest.MonkeyPatch) -> list[str]:
@@ -84,6 +99,59 @@ def test_calls_go_on_while_the_registry_is_read_anew(tmp_path: Path) -> None:
         assert len(decisions(project)) == 60
 
 
+@pytest.mark.skipif(not DESCRIPTORS.exists(), reason="looks at what /proc tells of")
+@pytest.mark.parametrize("writable", [True, False])
+def test_a_call_in_flight_as_its_log_is_replaced_ends_in_the_old_one(tmp_path: Path, writable: bool) -> None:
+    answered = threading.Event()
+
+    def patient(body: dict[str, Any], number: int) -> Reply:
+        if number > 1:
+            answered.wait(60)
+        return labelled()
+
+    with (
+        served(tmp_path, patient) as (project, server),
+        Router.from_file(project.registry) as router,
+        ThreadPoolExecutor(1) as pool,
+    ):
+        router.call("classify", GIVEN)
+        late = pool.submit(router.call, "classify", GIVEN)
+        until(lambda: len(server.requests) == 2)
+        project.replace("path: log/calls.jsonl", "path: log/others.jsonl")
+        router.reload()
+        old = project.folder / "log/calls.jsonl"
+        if not writable:
+            old.unlink()
+            old.mkdir()
+        answered.set()
+        assert late.result().tier == "nano"
+        assert router.log_failures == (0 if writable else 1)
+        if writable:
+            assert len(decisions(project)) == 2
+        assert str(old) not in open_files()
+
+
+@pytest.mark.skipif(not DESCRIPTORS.exists(), reason="looks at what /proc tells of")
+def test_a_call_in_flight_as_the_router_is_closed_leaves_no_file_open(tmp_path: Path) -> None:
+    answered = threading.Event()
+
+    def patient(body: dict[str, Any], number: int) -> Reply:
+        answered.wait(60)
+        return labelled()
+
+    with served(tmp_path, patient) as (project, server), ThreadPoolExecutor(1) as pool:
+        client = made_client(server.url)
+        router = Router.from_file(project.registry, clients=client)
+        late = pool.submit(router.call, "classify", GIVEN)
+        until(lambda: len(server.requests) == 1)
+        router.close()
+        answered.set()
+        assert late.result().tier == "nano"
+        client.close()
+        assert len(decisions(project)) == 1
+        assert str(project.folder / "log/calls.jsonl") not in open_files()
+
+
 def test_many_awaited_calls_share_one_client_a_tier_and_loop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     made = counted(monkeypatch)
     with served(tmp_path, numbered) as (project, _):
@@ -123,6 +191,93 @@ def test_an_awaited_call_does_not_block_the_loop(tmp_path: Path) -> None:
 
     with served(tmp_path, patient) as (project, server):
         assert asyncio.run(main()) == "refund"
+
+
+@pytest.mark.parametrize("which", ["assigned", "dear"])
+def test_a_call_that_is_cancelled_raises_that_and_is_logged(tmp_path: Path, which: str) -> None:
+    over = threading.Event()
+
+    def patient(body: dict[str, Any], number: int) -> Reply:
+        if which == "assigned" or body["model"] == "large-1":
+            over.wait(60)
+        return labelled(confidence=0.1)
+
+    async def main() -> None:
+        async with Router.from_file(project.registry) as router:
+            call = asyncio.create_task(router.acall("classify", GIVEN))
+            while len(server.requests) < (1 if which == "assigned" else 2):
+                await asyncio.sleep(0.01)
+            call.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await call
+            assert call.cancelled()
+            over.set()
+
+    with served(tmp_path, patient) as (project, server):
+        project.replace(*ESCALATE)
+        project.replace("    escalate:", "    shadow: {tier: small, rate: 1.0}\n    escalate:")
+        asyncio.run(main())
+        assert {body["model"] for body in server.requests} <= {"nano-1", "large-1"}, "a shadow of nothing"
+    (line,) = decisions(project)
+    assert (line.outcome.value, line.error) == ("failed", "cancelled by the caller")
+    expected = ("nano", None, None) if which == "assigned" else ("large", "nano", "low_confidence")
+    assert (line.tier, line.escalated_from, line.trigger and line.trigger.value) == expected
+
+
+@pytest.mark.skipif(not DESCRIPTORS.exists(), reason="counts what /proc tells of")
+@pytest.mark.parametrize(
+    "orderly",
+    [
+        pytest.param(True, id="asyncio.run"),
+        # asyncio warns of connections whose loop is closed.
+        pytest.param(False, id="loop.close", marks=pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning")),
+    ],
+)
+def test_no_event_loop_leaves_a_client_or_a_connection(tmp_path: Path, orderly: bool) -> None:
+    def sockets() -> int:
+        return sum(name.startswith("socket:") for name in open_files())
+
+    def one(case: int) -> bool:
+        asking = router.acall("classify", text=f"message {case}")
+        if orderly:
+            return is_right(asyncio.run(asking), case)
+        loop = asyncio.new_event_loop()
+        try:
+            return is_right(loop.run_until_complete(asking), case)
+        finally:
+            loop.close()
+
+    with served(tmp_path, numbered) as (project, _), Router.from_file(project.registry) as router:
+        held = router._clients._own.own().by_loop
+        begun = sockets()
+        for case in range(600, 612):
+            assert one(case)
+            assert len(held) <= (0 if orderly else 1)
+        router.close()
+        assert not held
+        if not orderly:
+            gc.collect()
+        until(lambda: sockets() <= begun)  # the server's own ends too
+
+
+def test_the_sdk_is_not_loaded_in_the_event_loop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    made_in = []
+    make = getattr(clients_module, "live_async_client")  # noqa: B009  # an import of the module's own
+
+    def noting(*arguments: Any) -> Any:
+        made_in.append(threading.current_thread())
+        return make(*arguments)
+
+    monkeypatch.setattr(clients_module, "live_async_client", noting)
+
+    async def main() -> None:
+        async with Router.from_file(project.registry) as router:
+            await asyncio.gather(*(router.acall("classify", text=f"message {case}") for case in range(500, 510)))
+
+    with served(tmp_path, numbered) as (project, _):
+        asyncio.run(main())
+    assert len(made_in) == 1
+    assert threading.main_thread() not in made_in
 
 
 def lower(headers: dict[str, str]) -> dict[str, str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -174,3 +174,72 @@ def test_a_given_async_client_serves_shadows_in_its_own_loop(tmp_path: Path) -> 
     lines = decisions(project)
     assert [line.shadow for line in lines].count(True) == 5
     assert {line.outcome.value for line in lines} == {"answered"}
+
+
+@pytest.mark.parametrize("startable", [0, 1])
+def test_a_thread_that_cannot_be_started_costs_no_caller_anything(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, startable: int
+) -> None:
+    """As at a limit of processes, or while the interpreter exits."""
+    start = threading.Thread.start
+    started: list[threading.Thread] = []
+
+    def limited(thread: threading.Thread) -> None:
+        if thread.name == "modelroute-shadow":
+            if len(started) == startable:
+                raise RuntimeError("can't start new thread")
+            started.append(thread)
+        start(thread)
+
+    with shadowed(tmp_path, by_tier) as (project, _):
+        monkeypatch.setattr(threading.Thread, "start", limited)
+        with Router.from_file(project.registry) as router:
+            assert [router.call("classify", GIVEN).tier for _ in range(3)] == ["nano"] * 3
+            router.close(60)
+            assert router.shadows_dropped == (0 if startable else 3)
+            assert router.log_failures == 0
+    assert [line.shadow for line in decisions(project)].count(True) == 3 * startable
+
+
+@pytest.mark.parametrize("ends", ["while it is awaited", "before it begins"])
+def test_a_shadow_that_its_event_loop_cuts_off_is_dropped_and_no_answer_of_its_tier(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ends: str
+) -> None:
+    over = threading.Event()
+    begun = threading.Event()
+
+    def says(body: dict[str, Any], number: int) -> Reply:
+        if body["model"] == "large-1":
+            begun.set()
+            over.wait(60)
+        return by_tier(body, number)
+
+    async def main() -> None:
+        client = anthropic.AsyncAnthropic(api_key="given", base_url=server.url, max_retries=0)
+        router = Router.from_file(project.registry, clients=client)
+        routers.append(router)
+        if ends == "before it begins":
+            run = router._shadows.run
+
+            def delayed(job: Callable[[], None]) -> bool:
+                def patient() -> None:
+                    over.wait(60)
+                    job()
+
+                return run(patient)
+
+            monkeypatch.setattr(router._shadows, "run", delayed)
+        async with client:
+            assert (await router.acall("classify", GIVEN)).tier == "nano"
+            if ends == "while it is awaited":
+                await asyncio.to_thread(begun.wait, 60)
+
+    routers: list[Router] = []
+    with shadowed(tmp_path, says) as (project, server):
+        asyncio.run(main())
+        over.set()
+        (router,) = routers
+        router.close(60)
+        assert router.shadows_dropped == 1
+    (line,) = decisions(project)
+    assert (line.shadow, line.tier, line.outcome.value) == (False, "nano", "answered")

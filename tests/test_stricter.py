@@ -1,8 +1,8 @@
-"""The stricter of two policies: it passes nothing that either would fail, and a looser one never judges harder."""
+"""The stricter of two policies: it passes nothing that either would not, and a looser one never judges harder."""
 
 from __future__ import annotations
 
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from pytest_modelroute.judgement.gate import SEVERITY, Counts, Verdict, judge
@@ -32,14 +32,14 @@ COUNTS = st.builds(Counts, st.integers(0, 200), st.integers(0, 60), st.sampled_f
 
 @slow
 @given(one=policies(), other=policies(), counts=COUNTS)
-def test_it_passes_nothing_that_either_fails(one: GatePolicy, other: GatePolicy, counts: Counts) -> None:
-    verdict = judge(counts, stricter(one, other)).verdict
-    apart = [judge(counts, policy).verdict for policy in (one, other)]
-    if verdict is Verdict.PASS:
-        assert not {Verdict.FAIL, Verdict.ERROR} & set(apart)
-        assert Verdict.PASS in apart
-        if one.rule is other.rule:
-            assert set(apart) == {Verdict.PASS}
+@example(  # 40 right ones certify 8 %, and are too few for the rule that this replaces
+    one=GatePolicy(0.08, Rule.OBSERVED, 100), other=GatePolicy(0.08, Rule.CERTIFIED, 100), counts=Counts(40, 0, 0)
+)
+def test_it_passes_nothing_that_either_fails_or_leaves_undecided(
+    one: GatePolicy, other: GatePolicy, counts: Counts
+) -> None:
+    if judge(counts, stricter(one, other)).verdict is Verdict.PASS:
+        assert {judge(counts, policy).verdict for policy in (one, other)} == {Verdict.PASS}
 
 
 @slow

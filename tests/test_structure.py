@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 import pytest_modelroute
+from pytest_modelroute.registry.rootdir import DEFAULT_REGISTRY
 
 from .projects import Project
 
@@ -55,6 +56,12 @@ def test_imports_point_down(imports: dict[Path, list[str]]) -> None:
         for name in names:
             if name.startswith("pytest_modelroute."):
                 assert name.split(".")[1] not in forbidden, f"{path} imports {name}, which lies above or beside it"
+
+
+def test_the_default_registry_s_name_is_written_once_and_in_the_hooks() -> None:
+    texts = {path: path.read_text(encoding="utf-8") for path in MODULES}
+    writing = {str(path.relative_to(PACKAGE)) for path, text in texts.items() if f'"{DEFAULT_REGISTRY}"' in text}
+    assert writing == {"registry/rootdir.py", "plugin/hooks.py"}
 
 
 def test_every_folder_is_a_wing() -> None:

@@ -16,7 +16,7 @@ from pytest_modelroute.evaluation.escalation import trigger_of
 from pytest_modelroute.judgement import thresholds
 from pytest_modelroute.judgement.clusters import Samples
 from pytest_modelroute.judgement.intervals import upper_bound
-from pytest_modelroute.judgement.thresholds import GRID, Choice, TwoAnswers, choose
+from pytest_modelroute.judgement.thresholds import GRID, Choice, Point, TwoAnswers, choose
 from pytest_modelroute.registry.serving import Escalation
 
 # The simulated setting: confidence is uniform, the cheap answer is wrong with a chance of 0.8 (1 - confidence), the
@@ -119,6 +119,8 @@ def test_each_point_against_a_plain_count_and_scipy(answers: list[TwoAnswers], l
         up = [a.by_form or a.confidence is None or a.confidence < point.threshold for a in answers]
         wrong = sum(not (a.dear_right if high else a.first_right) for a, high in zip(answers, up, strict=True))
         assert (point.answers, point.escalated, point.wrong) == (len(answers), sum(up), wrong)
+        assert point.by_form == sum(answer.by_form for answer in answers)
+        assert point.escalation_rate == sum(up) / len(answers)
         bound = 1.0 if wrong == len(answers) else float(beta.ppf(0.95, wrong + 1, len(answers) - wrong))
         assert point.upper == pytest.approx(bound, abs=1e-9)
         walk.append((point.threshold, bound <= limit, wrong / len(answers) <= limit))
@@ -159,6 +161,35 @@ def test_the_samples_of_a_case_are_no_independent_observations() -> None:
     assert first.upper > beta.ppf(0.95, 21, 280)
 
 
+def test_two_samples_of_a_case_are_none_either() -> None:
+    right, wrong = TwoAnswers(True, 0.5, False, True), TwoAnswers(True, 0.5, False, False)
+    first = choose([[right, right]] * 90 + [[wrong, right]] * 10, 0.2).points[0]
+    assert first.samples == Samples((0,) * 90 + (1,) * 10, (0,) * 100, 2)
+
+
+@pytest.mark.parametrize(
+    ("escalated", "by_form", "wrong", "random_wrong", "beats"),
+    [
+        (30, 5, 9, 9.1, True),
+        (30, 5, 9, 9.0, False),
+        (30, 5, 10, 9.0, False),
+        (5, 5, 9, 9.1, None),  # none of good form escalates
+        (100, 5, 9, 9.1, None),  # all do
+        (0, 0, 9, 9.1, None),
+    ],
+)
+def test_confidence_helps_where_fewer_are_wrong_than_by_lot(
+    escalated: int, by_form: int, wrong: int, random_wrong: float, beats: bool | None
+) -> None:
+    assert Point(0.7, 100, escalated, by_form, wrong, random_wrong).beats_lot is beats
+
+
+def test_a_bound_at_the_limit_keeps_it() -> None:
+    point = Point(0.7, 100, 30, 5, 3, 9.0)
+    assert Choice((point,), point.upper).certified is point
+    assert Choice((point,), point.upper - 1e-12).certified is None
+
+
 def test_without_a_confidence_only_the_form_is_left() -> None:
     cases = [[TwoAnswers(True, None, False, False)]] * 9 + [[TwoAnswers(False, None, True, True)]]
     (point,) = choose(cases, 0.08, (None,)).points
@@ -166,6 +197,6 @@ def test_without_a_confidence_only_the_form_is_left() -> None:
 
 
 def test_no_cases_choose_nothing() -> None:
-    with pytest.raises(ValueError, match="no cases"):
+    with pytest.raises(ValueError, match=r"^no cases to choose a threshold by$"):
         choose([], 0.08)
     assert Choice((), 0.08).certified is None

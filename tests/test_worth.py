@@ -21,6 +21,7 @@ CASES = [
     (Worth(10.0, 8_333), Obstacle.FEW_CALLS, False),
     (Worth(10.0, 8_334), None, True),
     (Worth(1.0, 1, work=0.0), None, True),
+    (Worth(2.5, 40_000, work=1_200.0), None, True),  # to the cent
 ]
 
 
@@ -29,6 +30,11 @@ def test_what_stands_against_a_move(worth: Worth, obstacle: Obstacle | None, pay
     assert worth.obstacle is obstacle
     if worth.monthly is not None and worth.monthly > 0:
         assert worth.pays is pays
+
+
+@pytest.mark.parametrize("per_1000", [None, 0.0, -1.0])
+def test_what_saves_nothing_never_pays(per_1000: float | None) -> None:
+    assert Worth(per_1000, None).pays_from is None
 
 
 @given(st.floats(0.001, 1000), st.floats(1, 10**5))

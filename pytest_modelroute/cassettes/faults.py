@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 import email.utils
 import json
+import re
 import urllib.error
 from dataclasses import dataclass
 from enum import Enum
@@ -12,7 +13,7 @@ from typing import Any
 
 from .. import strict_json
 
-__all__ = ["Fault", "FaultKind", "fault_of", "malformed", "parsed_message"]
+__all__ = ["Fault", "FaultKind", "NoMessage", "bare_detail", "fault_of", "malformed", "parsed_message"]
 
 LONGEST_WAIT = 300.0  # seconds; an endpoint that asks for more is asked again then
 
@@ -20,6 +21,12 @@ LONGEST_WAIT = 300.0  # seconds; an endpoint that asks for more is asked again t
 NETWORK = frozenset(
     {"aiohttp", "anthropic", "httpcore", "httpcore2", "httpx", "httpx2", "openai", "requests", "urllib3", "zlib"}
 )
+
+_ERROR_TYPE = re.compile("[a-z0-9_]{1,40}")  # as providers name their errors: a word, and no sentence
+
+
+class NoMessage(ValueError):
+    """A 200 that holds no message."""
 
 
 class FaultKind(Enum):
@@ -50,8 +57,7 @@ def fault_of(error: BaseException, key_variable: str | None = None) -> Fault:
 
     `key_variable` is the environment variable that the call's key came from.
     """
-    answered = error if isinstance(error, urllib.error.HTTPError) else getattr(error, "response", None)
-    status = getattr(error, "status_code", None) or getattr(answered, "status_code", getattr(answered, "code", None))
+    answered, status = _answered(error)
     if isinstance(status, int) and status != 200:
         key = f" (the key is that in {key_variable})" if status in (401, 403) and key_variable is not None else ""
         return Fault(_kind_of(status), _detail(error) + key, _retry_after(getattr(answered, "headers", None)))
@@ -61,11 +67,36 @@ def fault_of(error: BaseException, key_variable: str | None = None) -> Fault:
     return Fault(FaultKind.LOCAL, _detail(error))
 
 
-def _detail(error: BaseException) -> str:
-    """The provider's own words where there are any, without the request's id: the same fault reads the same."""
+def bare_detail(error: BaseException) -> str:
+    """What an exception means, without a word that may quote what was sent: the provider's name for it at most."""
+    _, status = _answered(error)
+    name = _told(error).get("type")
+    told = [str(status)] if isinstance(status, int) else []
+    if isinstance(name, str) and _ERROR_TYPE.fullmatch(name):
+        told.append(name)
+    cause = error.__cause__
+    kinds = type(error).__name__ + ("" if cause is None else f" ({type(cause).__name__})")
+    return ": ".join((kinds, " ".join(told))) if told else kinds
+
+
+def _answered(error: BaseException) -> tuple[Any, Any]:
+    """What has the answer's headers, and the HTTP status; each None where there is none."""
+    answered = error if isinstance(error, urllib.error.HTTPError) else getattr(error, "response", None)
+    status = getattr(error, "status_code", None) or getattr(answered, "status_code", getattr(answered, "code", None))
+    return answered, status
+
+
+def _told(error: BaseException) -> dict[str, Any]:
+    """What the provider says of an error in its own shape; empty where it does not."""
     body = getattr(error, "body", None)
     told = body.get("error") if isinstance(body, dict) else None
-    if isinstance(told, dict) and isinstance(told.get("message"), str):
+    return told if isinstance(told, dict) else {}
+
+
+def _detail(error: BaseException) -> str:
+    """The provider's own words where there are any, without the request's id: the same fault reads the same."""
+    told = _told(error)
+    if isinstance(told.get("message"), str):
         status = getattr(error, "status_code", "")
         return f"{type(error).__name__}: {status} {told.get('type') or ''}: {told['message']}"
     cause = error.__cause__
@@ -76,19 +107,19 @@ def malformed(body: str) -> Fault | None:
     """Why a 200 is no answer, if it is none."""
     try:
         parsed_message(body)
-    except ValueError as error:
+    except NoMessage as error:
         return Fault(FaultKind.TRANSIENT, str(error))
     return None
 
 
 def parsed_message(body: str) -> dict[str, Any]:
-    """The message that a 200 holds. Raises ValueError: the SDK takes many bodies for a message that are none."""
+    """The message that a 200 holds. Raises NoMessage: the SDK takes many bodies for a message that are none."""
     try:
         message = strict_json.parse(body)
     except ValueError as error:
-        raise ValueError(f"the endpoint answered 200 with a body that is not JSON: {error}") from None
+        raise NoMessage(f"the endpoint answered 200 with a body that is not JSON: {error}") from None
     if not isinstance(message, dict) or not isinstance(message.get("content"), list):
-        raise ValueError("the endpoint answered 200 with something that is not a message")
+        raise NoMessage("the endpoint answered 200 with something that is not a message")
     return message
 
 

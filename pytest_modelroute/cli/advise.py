@@ -27,6 +27,9 @@ def run(arguments: argparse.Namespace) -> ExitStatus:
     """Print the advice, or follow it. Raises InputError for broken input, and where there is nothing to follow."""
     work = _usd(arguments.work_usd)
     with open_project(arguments.registry, arguments.rootdir) as opened:
+        beside = [name for name in arguments.tasks if arguments.apply not in (None, name)]
+        if beside:
+            raise InputError(f"--apply {arguments.apply}: '{beside[0]}' is typed beside it", valid="one task at a time")
         typed = arguments.tasks if arguments.apply is None else [arguments.apply]
         names = [gated_task(opened, name).task.name for name in dict.fromkeys(typed)] or list(opened.project.materials)
         advised = _advised(opened, arguments, names, work)

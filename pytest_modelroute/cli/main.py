@@ -15,6 +15,7 @@ from .. import __version__
 from ..errors import ModelrouteError
 from ..judgement.audit import LEAST_PASSED
 from ..judgement.worth import WORK_USD
+from ..registry.rootdir import DEFAULT_REGISTRY
 from ..reporting.text import printable
 
 __all__ = ["ExitStatus", "main"]
@@ -202,10 +203,8 @@ def _cassettes(commands: argparse._SubParsersAction[_Parser]) -> None:
 
 def _command(commands: argparse._SubParsersAction[_Parser], name: str, told: str) -> _Parser:
     command = commands.add_parser(name, help=told, description=f"{told[0].upper()}{told[1:]}.", epilog=STATUSES)
-    default = "modelroute.yaml"
-    command.add_argument(
-        "--registry", metavar="PATH", default=default, help=f"the registry (default: {default} in the current folder)"
-    )
+    what = f"the registry (default: {DEFAULT_REGISTRY} in the current folder)"
+    command.add_argument("--registry", metavar="PATH", default=DEFAULT_REGISTRY, help=what)
     what = (
         "the folder that the project lies in (default: the nearest from the registry upward with pytest.ini,"
         " pyproject.toml, tox.ini, setup.cfg or .git)"

@@ -16,7 +16,7 @@ from ..evaluation.project import Project, load_project
 from ..registry.files import WorkingTree
 from ..registry.loading import load_registry
 from ..registry.model import Task
-from ..registry.rootdir import rootdir_of
+from ..registry.rootdir import DEFAULT_REGISTRY, rootdir_of
 from ..reporting.commands import Invocation
 
 __all__ = [
@@ -29,8 +29,6 @@ __all__ = [
     "own_code_aside",
     "record_command",
 ]
-
-DEFAULT_REGISTRY = PurePosixPath("modelroute.yaml")
 
 
 @dataclass(frozen=True)
@@ -106,7 +104,7 @@ def invocation(opened: Opened) -> Invocation:
     """How commands name the registry, to paste where this command was given."""
     registry = opened.project.registry
     path = Path(os.path.relpath(opened.rootdir / registry.path)).as_posix()
-    return Invocation(path, None if registry.path == DEFAULT_REGISTRY else str(registry.path))
+    return Invocation(path, None if str(registry.path) == DEFAULT_REGISTRY else str(registry.path))
 
 
 def record_command(opened: Opened, task: str, tier: str, *case: str) -> str:

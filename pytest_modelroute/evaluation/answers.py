@@ -135,11 +135,15 @@ class AnswerReader:
             return None
         if text is None or len(text) > LONGEST_KNOWN:
             return self._problem(output)
-        if text not in self._known:
-            if len(self._known) >= MOST_KNOWN:
-                self._known.clear()
-            self._known[text] = self._problem(output)
-        return self._known[text]
+        try:
+            return self._known[text]  # one step: another thread may forget all in between
+        except KeyError:
+            pass
+        problem = self._problem(output)
+        if len(self._known) >= MOST_KNOWN:
+            self._known.clear()
+        self._known[text] = problem
+        return problem
 
     def _json(self, text: str) -> Any:
         if self._policy.fences is Fences.ALLOW:

@@ -22,7 +22,7 @@ from .answers import Answer, AnswerReader, Usage
 from .costs import total_usage
 from .golden import GoldenCase
 from .importing import parameters_taken
-from .metering import metered, refuse_stand_in
+from .metering import metered, refuse_other_tier, refuse_stand_in
 from .requests import RequestBuilder, canonical_key, wire_body
 
 __all__ = ["Asker", "Obtained", "OwnAsker", "Play", "PromptAsker", "Trial"]
@@ -191,10 +191,12 @@ class OwnAsker:
             check_digest(interaction, cassette.label)
             if each.model != tier.model:  # the function may ask other models than the tier's, in their own name
                 refuse_stand_in(each.model, _asked_for(interaction), self._tiers)
+        asked = [each for each in took if each.priced]
+        models = tuple(dict.fromkeys(each.model for each in asked if each.model is not None))
+        refuse_other_tier(models, tier, self._tiers)
         if self._playback is None:
             self._playback = Playback(exact=True)
         value = self._playback.run(interactions, lambda: self._value(case, tier), command)
-        asked = [each for each in took if each.priced]
         latencies = [interaction.latency_ms for interaction in interactions]
         known = [latency for latency in latencies if latency is not None]
         return Obtained(
@@ -202,7 +204,7 @@ class OwnAsker:
             usage=total_usage([each.usage for each in asked]),
             latency_ms=sum(known) if known and len(known) == len(latencies) else None,
             recordings=max(interaction.recordings for interaction in interactions),
-            models=tuple(dict.fromkeys(each.model for each in asked if each.model is not None)),
+            models=models,
         )
 
     def _other_hosts(self, tier: Tier) -> tuple[str, ...]:

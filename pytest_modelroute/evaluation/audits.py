@@ -103,7 +103,7 @@ class Judgements:
         distinct: dict[str, tuple[GoldenCase, CaseResult]] = {}
         for case, key, result in zip(cases, keys, results, strict=True):
             known = distinct.get(key)
-            if known is None or _BADNESS[result.outcome] > _BADNESS[known[1].outcome]:
+            if known is None or result.outcome.badness > known[1].outcome.badness:
                 distinct[key] = (case, result)
         judged = []
         faulty = 0
@@ -120,12 +120,10 @@ class Judgements:
         return cls(faulty, tuple(each for each in judged if each.flagged), tuple(passed))
 
 
-_BADNESS = {Outcome.CORRECT: 0, Outcome.WRONG: 1, Outcome.ERROR: 2}
-
-
 def _order(salt: str, judged: Judged) -> str:
-    """A place that neither the labels nor whoever gives them can choose; another `salt` gives another order."""
-    return hashlib.sha256(f"{salt}\n{judged.case.id}\n{judged.answer}".encode()).hexdigest()
+    """A place that neither labels nor ids choose, nor whoever gives them; another `salt` gives another order."""
+    about = json.dumps([salt, judged.case.question, judged.output], sort_keys=True, default=repr)
+    return hashlib.sha256(about.encode()).hexdigest()
 
 
 def judged_answer(case: GoldenCase, output: Any) -> str:

@@ -39,6 +39,16 @@ class GoldenCase:
     tags: tuple[str, ...]
     line: int
 
+    @property
+    def question(self) -> str:
+        """What it asks, in canonical JSON."""
+        return strict_json.canonical(self.input)
+
+    @property
+    def content(self) -> str:
+        """All that it says, in canonical JSON: two cases with the same are the same, whatever their ids."""
+        return strict_json.canonical([self.input, *([] if self.expected is ABSENT else [self.expected])])
+
 
 def load_golden(files: Files, path: PurePosixPath, problem_with: Callable[[Any], str | None]) -> tuple[GoldenCase, ...]:
     """Read a golden dataset; `problem_with(expected)` is the scorer's objection to an expectation, or None.

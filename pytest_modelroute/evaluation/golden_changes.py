@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from .. import strict_json
 from ..errors import Place
 from ..registry.changes import Change, ChangeKind
 from ..registry.fingerprints import MOST_NAMED, fingerprint, named
 from .golden import ABSENT, GoldenCase
+from .identity import lost_cases
 
 __all__ = ["golden_changes"]
 
@@ -20,11 +20,9 @@ def golden_changes(task: str, base: Sequence[GoldenCase], head: Sequence[GoldenC
     A case that head has with the same input and expectation, under whatever id and in whatever place, is unchanged;
     tags are comments; new cases take nothing away.
     """
-    there = {_content(case) for case in head}
-    by_id = {case.id: case for case in head}
-    lost = [case for case in base if _content(case) not in there]
-    removed = sorted(case.id for case in lost if case.id not in by_id)
-    changed = [(case, by_id[case.id]) for case in lost if case.id in by_id]
+    lost = list(lost_cases(base, head))
+    removed = sorted(before.id for before, after in lost if after is None)
+    changed = [(before, after) for before, after in lost if after is not None]
     if removed:
         place = Place(label)
         yield Change(
@@ -56,15 +54,10 @@ def _few(ids: Sequence[str]) -> str:
 
 def _told(case: GoldenCase, other: GoldenCase) -> Any:
     """The expectation, where it is all that sets a case apart from another state of it."""
-    is_relabelled = strict_json.canonical(case.input) == strict_json.canonical(other.input)
-    if is_relabelled and ABSENT not in (case.expected, other.expected):
+    if case.question == other.question and ABSENT not in (case.expected, other.expected):
         return case.expected
     return fingerprint([case.input, _stated(case)])
 
 
 def _stated(case: GoldenCase) -> list[Any]:
     return [] if case.expected is ABSENT else [case.expected]
-
-
-def _content(case: GoldenCase) -> str:
-    return strict_json.canonical([case.input, _stated(case)])

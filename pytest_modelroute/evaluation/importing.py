@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import inspect
+import os
 import sys
 import types
 from collections.abc import Callable, Sequence
@@ -13,7 +14,8 @@ from typing import Any
 from ..errors import InputError, Place
 from ..registry.base import CommitFiles
 from ..registry.checkout import Checkout
-from ..registry.prompts import find_module
+from ..registry.files import WorkingTree
+from ..registry.modules import find_module
 
 __all__ = ["BaseImporter", "Importer", "parameters_taken"]
 
@@ -22,6 +24,8 @@ class Importer:
     """Imports functions; the folders are put on the path at the first import only."""
 
     def __init__(self, rootdir: Path, folder: PurePosixPath) -> None:
+        self._rootdir = rootdir
+        self._folder = folder
         self._folders = [str(rootdir / folder), str(rootdir)]
 
     def add_folders(self) -> None:
@@ -43,11 +47,21 @@ class Importer:
             raise InputError(
                 what, place=place, valid="module:function, found from the registry's folder or rootdir"
             ) from None
+        self._check_file(module, reference, place, key)
         function = getattr(module, name, None)
         if not callable(function):
             raise InputError(f"{key}: {module_name} has no function '{name}'", place=place)
         found: Callable[..., Any] = function
         return found
+
+    def _check_file(self, module: types.ModuleType, reference: str, place: Place, key: str) -> None:
+        """Raise InputError where another file was imported than the one whose changes are looked at."""
+        found = find_module(WorkingTree(self._rootdir), module.__name__, self._folder)
+        file = getattr(module, "__file__", None)
+        if found is None or (file is not None and os.path.realpath(file) == os.path.realpath(self._rootdir / found[0])):
+            return
+        what = f"{key}: '{reference}' is {found[0]}, and Python imported {file or 'another module'} by that name"
+        raise InputError(what, place=place, fix="rename one of them, or take the other's folder off the path")
 
 
 class BaseImporter(Importer):
@@ -56,7 +70,6 @@ class BaseImporter(Importer):
     def __init__(self, rootdir: Path, folder: PurePosixPath, files: CommitFiles) -> None:
         super().__init__(rootdir, folder)
         self._files = files
-        self._folder = folder
         self._checkout = Checkout(files, rootdir)
 
     def close(self) -> None:

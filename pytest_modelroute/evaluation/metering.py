@@ -13,7 +13,7 @@ from ..errors import ErrorKind, UnobtainedAnswer
 from ..registry.model import Tier
 from .answers import Usage, usage_of
 
-__all__ = ["Metered", "metered", "others_than", "refuse_stand_in"]
+__all__ = ["Metered", "metered", "others_than", "refuse_other_tier", "refuse_stand_in"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +59,20 @@ def others_than(asked: str, answered: Collection[str]) -> list[str]:
     return sorted(others if len(dated) > 1 else others - dated)
 
 
-def refuse_stand_in(answered: object, asked: object, tiers: Iterable[Tier]) -> None:
+def refuse_other_tier(answered: Collection[str], tier: Tier, tiers: Iterable[Tier]) -> None:
+    """Raise UnobtainedAnswer where a team's own function asked other tiers' models and never the one that it is given.
+
+    It may ask others beside it.
+    """
+    if any(model == tier.model or _is_dated(model, tier.model) for model in answered):
+        return
+    for model in answered:
+        refuse_stand_in(model, tier.model, tiers, "have the function ask the `model` that it is given")
+
+
+def refuse_stand_in(
+    answered: object, asked: object, tiers: Iterable[Tier], way_out: str = "see what the endpoint serves"
+) -> None:
     """Raise UnobtainedAnswer where another model than the one asked for answered, and a tier of the registry has it.
 
     What any other name means only the endpoint knows: that is warned about.
@@ -69,4 +82,4 @@ def refuse_stand_in(answered: object, asked: object, tiers: Iterable[Tier]) -> N
     others = [tier.name for tier in tiers if tier.model == answered]
     if others:
         whose = f"{answered} answered, the model of tier {others[0]}, where {asked} was asked for"
-        raise UnobtainedAnswer(ErrorKind.UNREADABLE, f"{whose}: see what the endpoint serves, and record again")
+        raise UnobtainedAnswer(ErrorKind.UNREADABLE, f"{whose}: {way_out}, and record again")

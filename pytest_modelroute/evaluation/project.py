@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
-import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +18,7 @@ from .asking import Asker, OwnAsker, PromptAsker
 from .evaluate import TaskMaterial
 from .golden import GoldenCase, load_golden
 from .grading import grader_of, make_grader
+from .identity import known_before
 from .importing import BaseImporter, Importer
 from .renaming import earlier_names, under_new_names
 from .requests import RequestBuilder
@@ -42,8 +41,8 @@ class Project:
 class Baseline:
     """The base: its registry, and for each task that both sides gate what answers the head's cases there.
 
-    `shared` has, by task, the ids of head's cases that the base has too, by id or by equal content; `cases` the base's
-    own ones, as they were. `registry` has tasks that go on under another name under head's; `earlier_names` has theirs.
+    `materials` have head's cases that are the base's own, under head's ids, and `shared` those ids; `cases` has them as
+    they were. `registry` has tasks that go on under another name under head's; `earlier_names` has theirs.
     """
 
     files: Files
@@ -122,11 +121,8 @@ def load_baseline(files: CommitFiles, registry: Registry, head: Project, rootdir
             continue
         base_cases = load_golden(files, task.golden, lambda expected: None)
         cases_of[name] = base_cases
-        shared[name] = _shared(base_cases, material.cases)
-        expected = {case.id: case.expected for case in material.cases}
-        cases = tuple(
-            dataclasses.replace(case, expected=expected[case.id]) for case in base_cases if case.id in expected
-        )
+        own = known_before(base_cases, material.cases)
+        shared[name] = frozenset(case.id for case in own)
         try:
             asker = _asker(task, registry, files, importer.function)
         except InputError as error:  # only the comparison is lost: head is judged on the base's cases all the same
@@ -135,19 +131,9 @@ def load_baseline(files: CommitFiles, registry: Registry, head: Project, rootdir
         grader = grader_of(material)
         materials[name] = TaskMaterial(
             task=task,
-            cases=cases,
+            cases=own,
             asker=asker,
             scorer=material.scorer if grader is None else grader.reading(last=(recordings,)),
             golden_label=files.label(task.golden),
         )
     return Baseline(files, registry, names, importer, materials, recordings, shared, cases_of, tuple(warnings))
-
-
-def _shared(base: tuple[GoldenCase, ...], head: tuple[GoldenCase, ...]) -> frozenset[str]:
-    ids = {case.id for case in base}
-    contents = {_content(case) for case in base}
-    return frozenset(case.id for case in head if case.id in ids or _content(case) in contents)
-
-
-def _content(case: GoldenCase) -> str:
-    return json.dumps([case.input, case.expected], sort_keys=True, default=repr)

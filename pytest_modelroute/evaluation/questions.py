@@ -6,11 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from .evaluate import Evaluation
-from .results import CaseResult, Outcome
+from .results import CaseResult
 
 __all__ = ["Question", "questions"]
-
-BADNESS = (Outcome.CORRECT, Outcome.WRONG, Outcome.ERROR)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,4 +41,4 @@ def questions(first: Evaluation, second: Evaluation) -> tuple[Question, ...]:
 
 def _worst(results: Sequence[CaseResult], numbers: Sequence[int], each: int, sample: int) -> CaseResult:
     of_cases = (results[number * each + sample] for number in numbers)
-    return max(of_cases, key=lambda result: BADNESS.index(result.outcome))
+    return max(of_cases, key=lambda result: result.outcome.badness)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping
 
-from .. import strict_json
 from ..errors import InputError
 from ..registry.files import Files
 from ..registry.model import Registry, Task
@@ -62,7 +61,7 @@ def _asks_the_same(one: Task, other: Task) -> bool:
 
 
 def _inputs(cases: tuple[GoldenCase, ...]) -> frozenset[str]:
-    return frozenset(strict_json.canonical(case.input) for case in cases)
+    return frozenset(case.question for case in cases)
 
 
 def _inputs_of(files: Files, task: Task) -> frozenset[str]:

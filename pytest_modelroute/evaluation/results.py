@@ -19,8 +19,13 @@ class Outcome(Enum):
     WRONG = "wrong"
     ERROR = "error"
 
+    @property
+    def badness(self) -> int:
+        """The more, the worse: what a case counts as that came out differently is the worst."""
+        return WORST_LAST.index(self)
 
-WORST_FIRST = (Outcome.ERROR, Outcome.WRONG, Outcome.CORRECT)
+
+WORST_LAST = (Outcome.CORRECT, Outcome.WRONG, Outcome.ERROR)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,11 +71,7 @@ def worst(outcomes: Iterable[Outcome]) -> Outcome:
 
     Raises ValueError where there are none.
     """
-    found = tuple(outcomes)
-    for outcome in WORST_FIRST:
-        if outcome in found:
-            return outcome
-    raise ValueError("a case without an outcome")
+    return max(outcomes, key=lambda outcome: outcome.badness)
 
 
 def case_outcomes(results: Iterable[CaseResult]) -> dict[str, Outcome]:

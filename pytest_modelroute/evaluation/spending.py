@@ -14,7 +14,7 @@ from .project import Project
 from .replays import Replays
 from .results import CaseResult, Outcome
 
-__all__ = ["CallCost", "Routing", "TaskCosts", "task_costs"]
+__all__ = ["CallCost", "Routing", "TaskCosts", "task_costs", "untold"]
 
 
 class Routing(Enum):
@@ -112,13 +112,13 @@ def _call_cost(evaluation: Evaluation, registry: Registry, command: Callable[[Ti
         return replace(cost, usd=None, why=why, fix=command(dearer))
     if cost.usd is None:
         tiers = [tier] if dearer is None or not cost.escalated else [tier, dearer]
-        why, fix = _untold(answered, tiers, price)
+        why, fix = untold(answered, tiers, price)
         return replace(cost, why=why, fix=fix)
     return cost
 
 
-def _untold(answered: Sequence[CaseResult], tiers: Sequence[Tier], price: str) -> tuple[str, str | None]:
-    """Why answers have no cost, and what would tell it."""
+def untold(answered: Sequence[CaseResult], tiers: Sequence[Tier], price: str = "price") -> tuple[str, str | None]:
+    """Why answers of these tiers have no cost, and what would tell it; `price` is `price` or `batch price`."""
     for tier in tiers:
         place = tier.places.get("model")
         if tier.price is None or tier.price.input is None or tier.price.output is None:

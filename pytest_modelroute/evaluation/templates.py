@@ -20,6 +20,8 @@ __all__ = ["TemplateFault", "compile_prompt", "compile_rubric", "pointer_part", 
 
 MARKS = ("{{", "{%", "{#")  # a lone brace, as in JSON, begins no template
 
+MOST_INCLUDED = 64  # files whose names inputs give, kept for each place in a prompt
+
 _INDEX = re.compile("0|[1-9][0-9]{0,17}")
 
 Render = Callable[[Mapping[str, Any]], Any]
@@ -168,27 +170,39 @@ class _Compiler:
                     raise self._fault(where, f"the input has no {argument}") from None
 
             return point
-        path = self.compile(argument, where)
-        cache: dict[str, str] = {}
+        if not any(mark in argument for mark in MARKS):
+            return self._fixed_file(argument, where)
+        path = self._template(argument, where)
+        read = functools.lru_cache(MOST_INCLUDED)(self._include)
 
         def include(names: Mapping[str, Any]) -> str:
             name = path(names)
-            if name not in cache:
-                cache[name] = self._include(name, where)
-            return cache[name]
+            try:
+                return read(name)
+            except ValueError as problem:
+                raise self._fault(where, problem) from None
 
         return include
 
-    def _include(self, name: str, where: Where) -> str:
-        """A file's text, or base64 where it is not text."""
+    def _fixed_file(self, name: str, where: Where) -> Render:
+        """A file whose name no input changes: it is a part of the prompt, as it is now."""
+        try:
+            text = self._include(name)
+        except ValueError as problem:
+            what = f"{_told(where)}: {problem}"
+            raise InputError(what, place=self._place(where), valid="a readable file") from None
+        return lambda names: text
+
+    def _include(self, name: str) -> str:
+        """A file's text, or base64 where it is not text. Raises ValueError where it cannot be had."""
         try:
             content = self._files.read(inside(self._folder, name))
         except OSError:
-            raise self._fault(where, f"$file: {name} does not exist") from None
+            raise ValueError(f"$file: {name} does not exist") from None
         except ValueError as error:
-            raise self._fault(where, f"$file: '{name}' {error}") from None
+            raise ValueError(f"$file: '{name}' {error}") from None
         except InputError as error:
-            raise self._fault(where, f"$file: {error.what}") from None
+            raise ValueError(f"$file: {error.what}") from None
         try:
             text = content.decode("utf-8")
         except UnicodeDecodeError:

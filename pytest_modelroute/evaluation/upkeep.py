@@ -104,8 +104,9 @@ def base_side(files: CommitFiles, registry: Registry, head: Project, rootdir: Pa
         golden = gated[name].golden if name in gated else None
         if golden is not None:
             # The baseline that a gate compares with leaves these out; a checkout of the base does not.
-            known = {case.id for case in material.cases}
-            lost = (case for case in load_golden(files, golden, lambda _: None) if case.id not in known)
+            known = {(case.id, case.content) for case in material.cases}
+            before = load_golden(files, golden, lambda _: None)
+            lost = (case for case in before if (case.id, case.content) not in known)
             materials[name] = dataclasses.replace(material, cases=(*material.cases, *lost))
     widened = dataclasses.replace(head, materials=materials)
     baseline = load_baseline(files, registry, widened, rootdir)

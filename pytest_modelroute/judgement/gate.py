@@ -102,6 +102,7 @@ class FindingKind(Enum):
     REFUTED = "refuted"
     UNDECIDED = "undecided"
     UNAUDITED = "unaudited"
+    BELOW_FLOOR = "below_floor"
     NO_CASES = "no_cases"
 
 
@@ -158,6 +159,8 @@ def verdict_by_rule(counts: Counts, policy: GatePolicy, scope: Scope = Scope.ALL
         if upper <= policy.max_error:
             if counts.audit is not None and counts.audited is None:  # an unaudited grader's bounds cover 13 to 28 %
                 return Verdict.INCONCLUSIVE, FindingKind.UNAUDITED
+            if scope is Scope.ALL and counts.cases < policy.floor:
+                return Verdict.INCONCLUSIVE, FindingKind.BELOW_FLOOR
             return Verdict.PASS, FindingKind.CERTIFIED
         if lower > policy.max_error:
             return Verdict.FAIL, FindingKind.REFUTED
@@ -177,6 +180,8 @@ def _judge(counts: Counts, policy: GatePolicy, scope: Scope) -> tuple[Verdict, F
 def _more_cases(kind: FindingKind, counts: Counts, policy: GatePolicy) -> int | None:
     if kind is FindingKind.TOO_FEW:
         return policy.min_cases - counts.cases
+    if kind is FindingKind.BELOW_FLOOR:
+        return policy.floor - counts.cases
     rate = counts.error_rate
     if kind is not FindingKind.UNDECIDED or rate is None:
         return None

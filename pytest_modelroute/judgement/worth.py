@@ -52,7 +52,10 @@ class Worth:
 
     @property
     def obstacle(self) -> Obstacle | None:
-        """Few calls count where the saving is not known: otherwise it decides, whatever it comes from."""
+        """Few calls count where the saving is not known: otherwise it decides, whatever it comes from.
+
+        None says that it pays only where that is known.
+        """
         if self.per_1000 is not None and self.per_1000 <= 0:
             return Obstacle.SAVES_NOTHING
         if self.pays is None:

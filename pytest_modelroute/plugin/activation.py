@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import os
+from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
 import pytest
@@ -16,21 +17,23 @@ from ..evaluation.planning import RecordMode
 from ..evaluation.project import load_baseline, load_project
 from ..evaluation.weakening import all_changes
 from ..registry.base import Commit, CommitFiles, merge_base
-from ..registry.changes import TIER_CHANGES, compare, doubly_judged, reassigned, strict_tasks
+from ..registry.changes import TIER_CHANGES, ChangeKind, compare, doubly_judged, reassigned, strict_tasks
 from ..registry.files import WorkingTree
 from ..registry.graders import refuse_self_grading
 from ..registry.loading import load_registry
 from ..registry.model import Registry
+from ..registry.rootdir import DEFAULT_REGISTRY
 from ..reporting.assessment import Assessment
 from ..reporting.commands import Invocation
 from ..reporting.comparison import Comparison
 from ..reporting.weakened import hardened
 from .collection import Collector
-from .ini import DEFAULT_REGISTRY, registry_of_ini
+from .ini import registry_of_ini
 from .session import SessionReport
 from .settings import SETTINGS, ReplayMode, Settings, read_settings
 
 __all__ = ["activate"]
+HIDDEN_BY_TRIES = frozenset((*TIER_CHANGES, ChangeKind.ESCALATION_CHANGED))
 
 
 def activate(config: pytest.Config) -> None:
@@ -104,6 +107,9 @@ def _assess(settings: Settings, invocation: Invocation, inipath: PurePosixPath |
         options = "--modelroute-registry=PATH, or `modelroute_registry` in pytest's ini file"
         raise InputError(what, fix=f"write {settings.registry} (README: five minutes), or {options}") from None
     _check_names(settings, registry)
+    if settings.base and settings.tries and not settings.tries_typed:
+        what = "a try is named in the ini file, and with a base it would keep the registry's own tier from being judged"
+        raise InputError(what, fix="take `modelroute_try` out of it, or type --modelroute-try=TASK=TIER")
     commit = merge_base(settings.rootdir, settings.base, settings.base_named_by) if settings.base else None
     tried, moves = reassigned(registry, settings.tries)
     for name, tier in settings.tries.items():
@@ -112,24 +118,26 @@ def _assess(settings: Settings, invocation: Invocation, inipath: PurePosixPath |
     baseline, changes, strict = None, moves, frozenset(settings.tries)
     warnings: list[str] = []
     if commit is not None:
-        before = _base_registry(settings, commit, inipath)
-        if before is not None:
-            base_files, base_registry = before
-            if base_registry.path != registry.path:
-                warnings.append(f"the registry was {base_registry.path} in {commit.ref}: compared with that")
-            baseline = load_baseline(base_files, base_registry, project, settings.rootdir)
-            own = all_changes(base_files, baseline, files, registry, project)
+        with _mending(commit):
+            before = _base_registry(settings, commit, inipath)
+            if before is not None:
+                baseline = load_baseline(*before, project, settings.rootdir)
+        if before is not None and baseline is not None:
+            if baseline.registry.path != registry.path:
+                warnings.append(f"the registry was {baseline.registry.path} in {commit.ref}: compared with that")
+            own = all_changes(before[0], baseline, files, registry, project)
         else:
             warnings.append(f"{commit.ref} has no registry at {settings.registry}: every task counts as new")
             own = compare(_empty(registry), registry)
         for change in own:
-            if change.kind in TIER_CHANGES and change.task in settings.tries:
+            if change.kind in HIDDEN_BY_TRIES and change.task in settings.tries:
                 what = f"--modelroute-try: {change.task} changes its tier against the base, which a try would hide"
                 raise InputError(what, place=change.place, fix="judge one of the two at a time")
         changes, strict = (*own, *moves), strict | strict_tasks(own, registry)
         if baseline is not None:
             loosened = doubly_judged(changes) & frozenset(project.materials)
-            project, strict = hardened(project, baseline.registry, loosened), strict | loosened
+            strict |= loosened
+            project = hardened(project, baseline.registry, strict & frozenset(project.materials))
     if settings.record is RecordMode.NONE and Journal(settings.rootdir / registry.cassettes).waits:
         warnings.append(
             f"an interrupted recording left answers in {registry.cassettes / FOLDER}: record again to keep them"
@@ -143,6 +151,18 @@ def _assess(settings: Settings, invocation: Invocation, inipath: PurePosixPath |
         warnings=(*warnings, *(baseline.warnings if baseline else ())),
     )
     return Assessment(project, comparison, _player(settings), invocation)
+
+
+@contextlib.contextmanager
+def _mending(commit: Commit) -> Iterator[None]:
+    """Around what reads the base: a base that is broken itself is mended by a change that nothing can be held to."""
+    try:
+        yield
+    except InputError as error:
+        fix = (
+            f"{commit.ref} is broken itself: gate the change that mends it once with --modelroute-base=, without a base"
+        )
+        raise InputError(error.what, place=error.place, valid=error.valid, fix=error.fix or fix) from None
 
 
 def _check_names(settings: Settings, registry: Registry) -> None:

@@ -104,6 +104,11 @@ def pytest_configure(config: pytest.Config) -> None:
         from .activation import activate
 
         activate(config)
-    elif any(str(argument).startswith("--modelroute-") for argument in config.invocation_params.args):
-        told = "modelroute: an option of the plugin is given, but not the switch\n  fix: add --modelroute"
-        raise pytest.UsageError(told)
+        return
+    typed = [str(argument) for argument in config.invocation_params.args]
+    if not any(argument.startswith("--modelroute") for argument in typed) or {"-h", "--help"} & set(typed):
+        return
+    told = "an option of the plugin is given, but not the switch\n  fix: add --modelroute"
+    if "--modelroute" in typed:  # pytest stops reading where it is to print its help
+        told = "--modelroute is typed, and `addopts` asks for help instead\n  fix: take -h out of it"
+    raise pytest.UsageError(f"modelroute: {told}")

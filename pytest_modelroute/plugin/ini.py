@@ -5,7 +5,7 @@ from __future__ import annotations
 import posixpath
 import shlex
 import tomllib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from itertools import zip_longest
 from pathlib import PurePosixPath
 from typing import Any
@@ -13,10 +13,10 @@ from typing import Any
 import iniconfig
 
 from ..registry.files import Files
+from ..registry.rootdir import DEFAULT_REGISTRY
 
-__all__ = ["DEFAULT_REGISTRY", "names_registry", "registry_of_ini"]
+__all__ = ["names_registry", "registry_of_ini", "values_of"]
 
-DEFAULT_REGISTRY = "modelroute.yaml"  # as in the hooks, which import nothing
 OPTION = "--modelroute-registry"
 INI = "modelroute_registry"
 OVERRIDES = ("-o", "--override-ini")
@@ -26,21 +26,20 @@ FILES = ("pytest.toml", ".pytest.toml", "pytest.ini", ".pytest.ini", "pyproject.
 
 def names_registry(arguments: Sequence[str]) -> str | None:
     """The registry that arguments of pytest name, as an option or in place of the ini file's value; None without."""
-    named = {OPTION: None, INI: None} | dict(_settings(arguments))
-    return named[OPTION] or named[INI]
+    overrides = [each for option in OVERRIDES for each in values_of(arguments, option)]
+    overrides += [each.removeprefix("-o") for each in arguments if each.startswith("-o") and each != "-o"]
+    named = [value for name, _, value in (each.partition("=") for each in overrides) if name == INI]
+    return next(reversed([*named, *values_of(arguments, OPTION)]), None)
 
 
-def _settings(arguments: Sequence[str]) -> Iterable[tuple[str, str]]:
+def values_of(arguments: Sequence[str], option: str) -> list[str]:
+    """The values that arguments give to an option, in their order: `--option=value`, or in two words."""
+    found = []
     for argument, after in zip_longest(arguments, arguments[1:], fillvalue=""):
-        option, separator, value = argument.partition("=")
-        if option == OPTION:
-            yield OPTION, value if separator else after
-        elif option in OVERRIDES:
-            name, _, value = (value if separator else after).partition("=")
-            yield name, value
-        elif argument.startswith("-o"):
-            name, _, value = argument.removeprefix("-o").partition("=")
-            yield name, value
+        name, separator, value = argument.partition("=")
+        if name == option:
+            found.append(value if separator else after)
+    return found
 
 
 def registry_of_ini(files: Files, inipath: PurePosixPath | None) -> PurePosixPath:

@@ -16,7 +16,7 @@ import pytest
 from ..errors import InputError, did_you_mean, one_of
 from ..evaluation.planning import RecordMode
 from ..registry.ci import base_from_ci
-from .ini import names_registry
+from .ini import names_registry, values_of
 
 __all__ = ["SETTINGS", "ReplayMode", "Settings", "read_settings"]
 
@@ -30,8 +30,9 @@ class ReplayMode(Enum):
 class Settings:
     """What this session is asked to do.
 
-    `registry` is relative to `rootdir`, `json` absolute; `registry_typed` says that no ini file named the registry.
-    Of the refs in `base` the first that git knows counts; `base_named_by` has the CI's variable for each from one.
+    `registry` is relative to `rootdir`, `json` absolute; `registry_typed` says that no ini file named the registry,
+    `tries_typed` that none named a try. Of the refs in `base` the first that git knows counts; `base_named_by` has the
+    CI's variable for each that came from one.
     `max_usd` is None without a cap, `timeout` in seconds for each attempt, or run of a task's own function, `verify`
     the number of cases to call again and `verify_changed` the share of them that may come out otherwise.
     """
@@ -50,9 +51,20 @@ class Settings:
     verify: int
     verify_changed: float
     tries: Mapping[str, str]
+    tries_typed: bool
     replay: ReplayMode
     json: Path | None
 
+
+# Options of pytest with which no test runs, and how they are typed.
+IDLE = {
+    "collectonly": ("--collect-only", "--co", "--collectonly"),
+    "showfixtures": ("--fixtures", "--funcargs"),
+    "show_fixtures_per_test": ("--fixtures-per-test",),
+    "markers": ("--markers",),
+    "cacheshow": ("--cache-show",),
+    "version": ("--version", "-V", "-VV"),
+}
 
 SETTINGS = pytest.StashKey[Settings]()
 
@@ -68,6 +80,8 @@ def read_settings(config: pytest.Config) -> Settings:
 
     json = value("json")
     base, named_by = _base(config)
+    if base:
+        _refuse_idle(config)
     return Settings(
         rootdir=config.rootpath,
         registry=_below_rootdir(config, value("registry"), typed=config.option.modelroute_registry is not None),
@@ -82,7 +96,8 @@ def read_settings(config: pytest.Config) -> Settings:
         dry_run=bool(config.option.modelroute_dry_run or config.getini("modelroute_dry_run")),
         verify=int(_number("--modelroute-verify", value("verify"), "a whole number from 0", 0)),
         verify_changed=_number("--modelroute-verify-changed", value("verify_changed"), "a share from 0 to 1", 0, 1),
-        tries=_tries(config.option.modelroute_try or config.getini("modelroute_try")),
+        tries=_tries(tries := config.option.modelroute_try or config.getini("modelroute_try")),
+        tries_typed=set(tries) <= set(values_of(_typed(config), "--modelroute-try")),
         replay=_mode(ReplayMode, "--modelroute-replay", value("replay")),
         json=config.invocation_params.dir / json if json else None,
     )
@@ -95,10 +110,23 @@ def _base(config: pytest.Config) -> tuple[tuple[str, ...], Mapping[str, str]]:
     """
     option = "--modelroute-base"
     written: str | None = config.option.modelroute_base
-    if written is not None and any(each.partition("=")[0] == option for each in _typed(config)):
+    if written is not None and values_of(_typed(config), option):
         return tuple(filter(None, [written])), {}
     named_by = base_from_ci(os.environ)
     return tuple(named_by) or tuple(filter(None, [written or config.getini("modelroute_base")])), named_by
+
+
+def _refuse_idle(config: pytest.Config) -> None:
+    """Raise InputError where the ini file alone says that nothing is to run: it is part of the change under review."""
+    typed = _typed(config)
+    for option, flags in IDLE.items():
+        if getattr(config.option, option, None) and not any(each.partition("=")[0] in flags for each in typed):
+            what = f"{flags[0]} stands in `addopts`, and with a base the gates have to run"
+            raise InputError(what, fix=f"take it out, or type {flags[0]}")
+    dry = "--modelroute-dry-run"
+    if (config.option.modelroute_dry_run or config.getini("modelroute_dry_run")) and dry not in typed:
+        what = "`modelroute_dry_run` stands in the ini file, and with a base the gates have to run"
+        raise InputError(what, fix=f"take it out, or type {dry}")
 
 
 def _typed(config: pytest.Config) -> list[str]:

@@ -14,6 +14,7 @@ from .asked import OwnCall
 from .cascades import dearer_tiers
 from .model import Acknowledgement, Registry, Task, Tier, merged
 from .prompts import prompt_content, prompt_name
+from .steps import escalates_less, is_known_upgrade, is_upgrade, read_otherwise
 
 __all__ = [
     "ASSIGNMENT_CHANGES",
@@ -79,7 +80,8 @@ class Change:
     """One difference; `old` and `new` are JSON-like, `place` is in the head's files.
 
     `undoing` says, of a move to another tier or model and of what loosens, which edit takes it back. A change that
-    `loosens` takes something from what the base verified: it needs an acknowledgement.
+    `loosens` takes something from what the base verified: it needs an acknowledgement. One that `lowers` may let a
+    worse model answer.
     """
 
     kind: ChangeKind
@@ -90,6 +92,7 @@ class Change:
     acknowledged: Acknowledgement | None = None
     undoing: str = ""
     loosens: bool = False
+    lowers: bool = False
 
 
 def compare(base: Registry, head: Registry, *, earlier_names: Mapping[str, str] = NOBODY) -> tuple[Change, ...]:
@@ -162,7 +165,7 @@ def _changes(base: Registry, head: Registry, earlier_names: Mapping[str, str]) -
             new.name,
             place,
             undoing=f"put `default_tier: {old.name}` back at {place}",
-            loosens=old.served_by != new.served_by and not _is_upgrade(base, head, old, new),
+            loosens=old.served_by != new.served_by and not is_upgrade(base, head, old, new),
         )
     for name, task in base.tasks.items():
         called = earlier_names.get(name, name)
@@ -198,48 +201,49 @@ def _tier_change(base: Registry, head: Registry, before: Task, after: Task) -> I
     if old.served_by == new.served_by:
         return
     if old.name == new.name:
-        yield _swap(old, new, after.name)
+        yield _swap(base, head, old, new, after.name)
         return
     known = base.rank(new.name)
     if known is not None and base.tiers[known].served_by != new.served_by:
-        yield _swap(base.tiers[known], new, after.name)
-    kind = ChangeKind.UPGRADE if _is_upgrade(base, head, old, new) else ChangeKind.DOWNGRADE
+        yield _swap(base, head, base.tiers[known], new, after.name)
+    upgrade = is_upgrade(base, head, old, new)
+    kind = ChangeKind.UPGRADE if upgrade else ChangeKind.DOWNGRADE
     undoing = f"put `tier: {old.name}` back at {after.tier_place}"
-    yield Change(kind, after.name, old.name, new.name, after.tier_place, undoing=undoing)
+    yield Change(kind, after.name, old.name, new.name, after.tier_place, undoing=undoing, lowers=not upgrade)
 
 
 def _escalation_change(base: Registry, head: Registry, before: Task, after: Task) -> Iterator[Change]:
     old, new = before.escalation, after.escalation
-    was, is_now = (None if each is None else each.stated for each in (old, new))
-    if old is not None and new is not None:
-        source, target = base.tier(old.to), head.tier(new.to)
-        if old.below == new.below and source.served_by == target.served_by:
-            return
-        if old.below == new.below and source.name == target.name:
-            yield _swap(source, target, after.name)
-            return
-    if was == is_now:
-        return
     place = after.place if new is None else new.place
-    undoing = f"take `escalate` out at {place}" if was is None else f"put `escalate: {_flow(was)}` back at {place}"
-    yield Change(ChangeKind.ESCALATION_CHANGED, after.name, was, is_now, place, undoing=undoing)
+    edits = [f"put `escalate: {_flow(old.stated)}` back at {place}" if old else f"take `escalate` out at {place}"]
+    if old is None or new is None:
+        if old is new:
+            return
+    elif old.below == new.below:
+        source, target = base.tier(old.to), head.tier(new.to)
+        if source.served_by == target.served_by:
+            edits = []
+        elif source.name == target.name:
+            yield _swap(base, head, source, target, after.name)
+            edits = []
+    told = read_otherwise(before, after)
+    for name, (given, given_now) in told.items():
+        edit = f"take `{name}: {given_now}` out" if given is None else f"put `{name}: {given}` back"
+        edits.append(f"{edit} at {after.place}")
+    if edits:
+        was, is_now = (
+            None if each is None else {**each.stated, **{name: read[side] for name, read in told.items()}}
+            for side, each in enumerate((old, new))
+        )
+        lowers, undoing = escalates_less(base, head, before, after), " and ".join(edits)
+        yield Change(ChangeKind.ESCALATION_CHANGED, after.name, was, is_now, place, undoing=undoing, lowers=lowers)
 
 
 def _flow(stated: Mapping[str, Any]) -> str:
     return "{" + ", ".join(f"{key}: {value}" for key, value in stated.items()) + "}"
 
 
-def _is_upgrade(base: Registry, head: Registry, old: Tier, new: Tier) -> bool:
-    steps = []
-    for registry in (base, head):
-        source, target = _rank(registry, old.served_by, old.name), _rank(registry, new.served_by, new.name)
-        if source is not None and target is not None:
-            steps.append(target - source)
-    # In no order that knows both tiers is this a step up: then nothing says that it is not a step down.
-    return bool(steps) and min(steps) >= 0
-
-
-def _swap(old: Tier, new: Tier, task: str) -> Change:
+def _swap(base: Registry, head: Registry, old: Tier, new: Tier, task: str) -> Change:
     """The tier's own change: its place is the tier's, and not that of a task which names it."""
     edits = []
     if old.model != new.model:
@@ -250,15 +254,8 @@ def _swap(old: Tier, new: Tier, task: str) -> Change:
         edits.append(f"{edit} at {new.places['base_url']}")
     told = (old.model, new.model) if old.model != new.model else (old.base_url, new.base_url)
     place = new.places["base_url" if old.model == new.model else "model"]
-    return Change(ChangeKind.MODEL_SWAP, task, *told, place, undoing=" and ".join(edits))
-
-
-def _rank(registry: Registry, served_by: tuple[str, str, str | None], name: str) -> int | None:
-    """The tier's position by what it serves, else by its name: renaming a tier must not hide a downgrade."""
-    for index, tier in enumerate(registry.tiers):
-        if tier.served_by == served_by:
-            return index
-    return registry.rank(name)
+    lowers = not is_known_upgrade(base, head, old, new)
+    return Change(ChangeKind.MODEL_SWAP, task, *told, place, undoing=" and ".join(edits), lowers=lowers)
 
 
 def _request_change(base: Registry, head: Registry, before: Task, after: Task) -> Iterator[Change]:

@@ -34,7 +34,6 @@ __all__ = [
     "merged",
 ]
 
-
 PROVIDER_URL = "https://api.anthropic.com"
 
 
@@ -168,6 +167,7 @@ class GatePolicy:
     """When a task passes: at most `max_error` (a share) by `rule`, on at least `min_cases` cases.
 
     `max_regression` is how much above that of what it replaces the error rate of a change may be (a share).
+    `floor` is the `min_cases` of an `observed` rule that this one replaces, while that change counts.
     """
 
     max_error: float
@@ -175,6 +175,7 @@ class GatePolicy:
     min_cases: int
     max_regression: float | None = None
     correction: Correction = Correction.NONE
+    floor: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -261,6 +262,10 @@ class Registry:
     def rank(self, name: str) -> int | None:
         """The tier's position, 0 being the cheapest; None where this registry has no such tier."""
         return next((index for index, tier in enumerate(self.tiers) if tier.name == name), None)
+
+    def place(self, tier: Tier) -> int | None:
+        """The position of what answers as that tier does, whatever its name; None where nothing here does."""
+        return next((index for index, own in enumerate(self.tiers) if own.served_by == tier.served_by), None)
 
 
 def merged(lower: Mapping[str, Any], upper: Mapping[str, Any]) -> dict[str, Any]:

@@ -12,8 +12,9 @@ from ..errors import InputError, Place
 from .asked import Prompt, PromptBuilder, PromptTemplate
 from .document import parse_yaml
 from .files import Files, inside
+from .modules import find_module, parsed, syntax
 
-__all__ = ["find_module", "is_directive", "prompt_content", "prompt_name", "read_builder", "read_template"]
+__all__ = ["is_directive", "prompt_content", "prompt_name", "read_builder", "read_template"]
 
 
 def read_template(files: Files, path: PurePosixPath, folder: PurePosixPath) -> PromptTemplate:
@@ -86,29 +87,11 @@ def read_builder(files: Files, reference: str, folder: PurePosixPath) -> PromptB
     if found is None:
         return PromptBuilder(reference, None, None)
     path, source = found
-    try:
-        tree = ast.parse(source)
-        code = ast.dump(tree)
-    except (SyntaxError, ValueError) as error:
-        line, problem = getattr(error, "lineno", None) or None, getattr(error, "msg", error)
-        raise InputError(f"the module does not parse: {problem}", place=Place(files.label(path), line)) from None
-    except (RecursionError, MemoryError):  # Python's own words for expressions that are too deep
-        raise InputError("the module does not parse: nested too deeply", place=Place(files.label(path))) from None
+    tree = parsed(source, files.label(path))
+    code = syntax(tree, files.label(path))
     name = reference.partition(":")[2]
     functions = (node for node in tree.body if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)))
     return PromptBuilder(reference, path, code, next((node.lineno for node in functions if node.name == name), None))
-
-
-def find_module(files: Files, module: str, folder: PurePosixPath) -> tuple[PurePosixPath, bytes] | None:
-    """The file of a module below the registry's folder or rootdir, with its source; None if it lives elsewhere."""
-    stem = PurePosixPath(*module.split("."))
-    for root in (folder, PurePosixPath()):
-        for candidate in (root / stem.with_suffix(".py"), root / stem / "__init__.py"):
-            try:
-                return candidate, files.read(candidate)
-            except OSError:
-                continue
-    return None
 
 
 def prompt_content(prompt: Prompt | None) -> object:

@@ -1,10 +1,12 @@
-"""The folder that a project lies in, found without pytest."""
+"""The folder that a project lies in, found without pytest, and what its registry is called there."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-__all__ = ["rootdir_of"]
+__all__ = ["DEFAULT_REGISTRY", "rootdir_of"]
+
+DEFAULT_REGISTRY = "modelroute.yaml"  # where nobody names another; the hooks, which import nothing, say it too
 
 MARKS = ("pytest.ini", "pyproject.toml", "tox.ini", "setup.cfg", ".git")
 

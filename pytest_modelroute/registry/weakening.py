@@ -7,15 +7,16 @@ from functools import cached_property
 from pathlib import PurePosixPath
 from typing import Any
 
-from ..errors import Place
+from ..errors import InputError, Place
 from .catalogue import Level, recommended
 from .changes import Change, ChangeKind
 from .checking import registry_schema
 from .files import Files
 from .fingerprints import fingerprint
 from .model import Correction, OutputPolicy, Registry, Rule, ScorePolicy, Task
+from .modules import find_module, imported_sources, parsed, syntax
 from .places import Places
-from .prompts import find_module, prompt_content, read_builder
+from .prompts import prompt_content
 
 __all__ = ["weakened"]
 
@@ -161,7 +162,7 @@ class _Scoring:
         alike = (mine.kind, mine.options) == (theirs.kind, theirs.options) and mine.grader is theirs.grader is None
         if not alike and self.stated != other.stated:
             return True
-        return self._source != other._source and self._code != other._code
+        return self._sources != other._sources and self._code != other._code
 
     @cached_property
     def stated(self) -> list[Any]:
@@ -192,13 +193,22 @@ class _Scoring:
         module = self._reference.partition(":")[0]
         return find_module(self._files, module, self._folder) if module else None
 
-    @property
-    def _source(self) -> bytes | None:
-        return None if self._found is None else self._found[1]
+    @cached_property
+    def _sources(self) -> Mapping[PurePosixPath, bytes]:
+        """Its module's, and those of the project's modules that it imports: they score as well."""
+        return imported_sources(self._files, self._reference.partition(":")[0], self._folder)
 
     @cached_property
-    def _code(self) -> str | None:
-        return read_builder(self._files, self._reference, self._folder).code if self._reference else None
+    def _code(self) -> list[str]:
+        """What they say, wherever they lie."""
+        return sorted(_said(source, self._files.label(path)) for path, source in self._sources.items())
+
+
+def _said(source: bytes, label: str) -> str:
+    try:
+        return syntax(parsed(source, label), label)
+    except InputError:  # it may be meant for another Python, and never imported by this one
+        return source.decode("utf-8", "replace")
 
 
 def _plain_options(written: Mapping[str, Any]) -> dict[str, Any]:

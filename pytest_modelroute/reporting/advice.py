@@ -11,15 +11,17 @@ from ..evaluation.evaluate import Evaluation
 from ..evaluation.outlay import Outlay, outlay
 from ..evaluation.project import Project
 from ..evaluation.replays import Replays
+from ..evaluation.spending import untold
 from ..judgement.demands import DemandKind, demands
 from ..judgement.gate import Verdict
 from ..judgement.intervals import upper_bound
+from ..judgement.stricter import stricter
 from ..judgement.worth import Worth
 from ..registry.cascades import check_escalation
-from ..registry.changes import Change, ChangeKind, compare
+from ..registry.changes import Change, compare
 from ..registry.graders import refuse_self_grading
 from ..registry.model import Registry, Rule, Task, Tier
-from .advised import Advice, Recommendation, TaskAdvice, hindrance, outlay_told, risk, strictness
+from .advised import Advice, Recommendation, TaskAdvice, doubted, hindrance, outlay_told, risk, strictness
 from .alternatives import Alternative, alone, assignment, cascade, cheaper, dearer
 from .assessment import Assessment
 from .commands import Invocation
@@ -128,32 +130,39 @@ class Advisor:
         worth = self._worth(new, None if now is None or then is None else now - then)
         advice = replace(unknown, verdict=report.verdict, worth=worth, report=report, why=risk(report))
         if report.verdict is Verdict.ERROR:
-            return self._lacking(advice)
-        down = next((change for change in changes if change.kind is ChangeKind.DOWNGRADE), None)
-        lacks = demands(tried, new, acknowledged=False) if down is not None else ()
+            return self._lacking(advice, new, report)
+        lowering = [change for change in changes if change.lowers]
+        lacks = demands(tried, new, acknowledged=False) if lowering else ()
         measured = report
         if any(demand.kind is DemandKind.CERTIFIED_RULE for demand in lacks):  # by the rule that policy asks for
-            measured = self._judged(replace(new, gate=replace(new.gate, rule=Rule.CERTIFIED)))
+            certified = stricter(new.gate, replace(new.gate, rule=Rule.CERTIFIED))
+            measured = self._judged(replace(new, gate=certified))
         if lacks:
             advice = replace(advice, verdict=Verdict.FAIL)
         if measured.verdict is Verdict.FAIL:
             return replace(advice, report=measured)
         if measured.verdict is not Verdict.PASS:
-            why, way_out = measured.reasons[0], f"add golden cases to {task.golden}"
+            why, way_out = doubted(measured.reasons[0], measured), f"add golden cases to {task.golden}"
+            if measured.way_out == self._invocation.auditing(task.name):
+                way_out = self._audit(advice, measured) or way_out
             return replace(advice, recommendation=Recommendation.UNDECIDED, report=measured, why=why, way_out=way_out)
         if up:
             return replace(advice, recommendation=Recommendation.UPGRADE)
         if measured.judged is not None and _unprovable(new, measured.judged.cases):
-            why = strictness(new.gate.max_error, measured.judged.cases)
+            why = doubted(strictness(new.gate.max_error, measured.judged.cases), measured)
             return replace(advice, recommendation=Recommendation.UNPROVABLE, why=why)
         if worth.obstacle is not None:
             why = f"{hindrance(worth.obstacle, worth)}; {advice.why}"
             return replace(advice, recommendation=Recommendation.NOT_WORTH, why=why)
-        if lacks:
-            assert down is not None
-            needs, traits = meeting(lacks, down), " and ".join(lacks[0].objections)
+        if worth.per_1000 is None:
+            return self._unpriced(advice, report, today)
+        if lacks:  # under the certified rule, which no unaudited grader passes
+            needs, traits = meeting(lacks, lowering), " and ".join(lacks[0].objections)
             why = f"{advice.why}; {traits}: policy asks for more than a measurement"
             return replace(advice, recommendation=Recommendation.NEEDS, why=why, needs=needs)
+        audit = self._audit(advice, report)
+        if audit is not None:
+            return replace(advice, recommendation=Recommendation.NEEDS, needs=audit)
         why = f"{advice.why}; few calls a month, but dear ones" if worth.few and worth.pays else advice.why
         return replace(advice, recommendation=Recommendation.MOVE, why=why)
 
@@ -169,19 +178,44 @@ class Advisor:
             return replace(advice, recommendation=Recommendation.NOT_WORTH, worth=worth, why=why, outlay=cost)
         return self._to_record(replace(advice, worth=worth), cost)
 
-    def _lacking(self, advice: Advice) -> Advice:
-        """What gives the cases in error an answer."""
-        for name in advice.new.answering:
+    def _lacking(self, advice: Advice, task: Task, report: TaskReport) -> Advice:
+        """What gives the task's cases in error an answer."""
+        for name in task.answering:
             cost = outlay(self._project, self._project.materials[advice.old.name], self._registry.tier(name))
             if cost is not None:
                 return self._to_record(advice, cost)
-        assert advice.report is not None
-        return replace(advice, recommendation=Recommendation.UNJUDGED, way_out=advice.report.way_out)
+        return replace(advice, recommendation=Recommendation.UNJUDGED, way_out=report.way_out)
+
+    def _unpriced(self, advice: Advice, report: TaskReport, today: TaskReport) -> Advice:
+        """What would tell the saving: that a tier comes first says that it is cheaper, and not that a move pays."""
+        if not today.answered:
+            return self._lacking(advice, advice.old, today)
+        reasons: dict[str, str | None] = {}
+        for task, each in ((advice.new, report), (advice.old, today)):
+            if each.usd_per_1000_calls is None:
+                escalates = each.escalation is not None and each.escalation.number > 0
+                asked = task.answering if escalates else (task.tier,)
+                why, fix = untold(each.answered, [self._registry.tier(name) for name in asked])
+                reasons[why] = fix
+        why = f"{' and '.join(reasons)}, so what it saves is not known; {advice.why}"
+        way_out = " and ".join(filter(None, reasons.values())) or None
+        return replace(advice, recommendation=Recommendation.PRICE, why=why, way_out=way_out)
 
     def _to_record(self, advice: Advice, cost: Outlay) -> Advice:
         command = self._command(advice.old.name, cost.plan.tier)
         why = "; ".join(filter(None, (f"{cost.plan.tier.name}: {outlay_told(cost)}", advice.why)))
         return replace(advice, recommendation=Recommendation.RECORD, why=why, way_out=command, outlay=cost)
+
+    def _audit(self, advice: Advice, report: TaskReport) -> str | None:
+        """What tells how good the grader of these answers is; None where that is known, or no model grades."""
+        if report.grader is None or report.grader.shortcoming is None:
+            return None
+        old, new = advice.old, advice.new
+        if report.grader.command is None:
+            return f"`samples: 1` at {old.place}: an audit takes one sample a case"
+        if old.escalation != new.escalation:  # an audit is of answers as the registry routes them
+            return f"make the change, then {self._invocation.auditing(new.name)}"
+        return self._invocation.auditing(new.name, None if new.tier == old.tier else new.tier)
 
     def _worth(self, task: Task, per_1000: float | None) -> Worth:
         return Worth(per_1000, self._calls.get(task.name), self._work)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from ..errors import InputError
 from ..evaluation.costs import DAYS_A_MONTH
-from ..judgement.worth import FEWEST_CALLS, MONTHS
+from ..judgement.worth import MONTHS
 from ..registry.edits import RegistryText
 from .advised import Advice, Recommendation, TaskAdvice, amount
 from .alternatives import assignment
@@ -18,7 +18,13 @@ from .wording import counted, way_out_lines
 __all__ = ["Advised", "advice_lines"]
 
 HEADINGS = ("advice", "task", "change", "saves", "why")
-FOLLOWED = (Recommendation.MOVE, Recommendation.UPGRADE, Recommendation.NEEDS, Recommendation.RECORD)
+FOLLOWED = (
+    Recommendation.MOVE,
+    Recommendation.UPGRADE,
+    Recommendation.NEEDS,
+    Recommendation.PRICE,
+    Recommendation.RECORD,
+)
 
 
 @dataclass(frozen=True)
@@ -67,7 +73,7 @@ def advice_lines(advised: Advised, *, every: bool) -> Iterator[str]:
         yield printable(f"no advice without golden cases: {', '.join(advised.ungated)}")
     yield (
         f"worth it: a saving in {MONTHS} months of at least {amount(advised.work)} USD, what a move is taken to cost"
-        f" (--work-usd); where the saving is not known, {FEWEST_CALLS:,} calls a month"
+        f" (--work-usd); where the saving is not known, nothing is moved"
     )
     best = {id(task.best) for task in advised.tasks}
     for advice in advised.sorted:

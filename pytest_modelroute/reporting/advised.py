@@ -14,7 +14,17 @@ from .model import TaskReport
 from .numbers import interval, percent, usd
 from .wording import counted
 
-__all__ = ["Advice", "Recommendation", "TaskAdvice", "amount", "hindrance", "outlay_told", "risk", "strictness"]
+__all__ = [
+    "Advice",
+    "Recommendation",
+    "TaskAdvice",
+    "amount",
+    "doubted",
+    "hindrance",
+    "outlay_told",
+    "risk",
+    "strictness",
+]
 
 
 class Recommendation(Enum):
@@ -23,6 +33,7 @@ class Recommendation(Enum):
     MOVE = "move it"
     UPGRADE = "move it up"
     NEEDS = "would need"
+    PRICE = "price first"
     RECORD = "record first"
     UNJUDGED = "mend first"
     UNDECIDED = "undecided"
@@ -84,7 +95,7 @@ class TaskAdvice:
 
 
 def risk(report: TaskReport) -> str:
-    """The error rate with its bounds, the limit, and what breaks against now."""
+    """The error rate with its bounds, the limit, what breaks against now, and what is known of a grader."""
     counts, limit = report.judged, report.policy.max_error
     told = []
     if counts is not None and counts.errors:
@@ -96,7 +107,14 @@ def risk(report: TaskReport) -> str:
         told.append(f"breaks {len(report.paired.broke)}, fixes {len(report.paired.fixed)}")
     if report.escalation is not None and report.escalation.answers:
         told.append(f"{percent(report.escalation.number / report.escalation.answers, 1.0)} escalate")
-    return "; ".join(told)
+    return doubted("; ".join(told), report)
+
+
+def doubted(why: str, report: TaskReport) -> str:
+    """With what is known of the grader behind it, where a model grades."""
+    if report.grader is None:
+        return why
+    return "; ".join(filter(None, (why, report.grader.shortcoming or report.grader.told)))
 
 
 def hindrance(obstacle: Obstacle, worth: Worth) -> str:

@@ -6,13 +6,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from ..evaluation.evaluate import Evaluation
+from ..evaluation.grading import grader_of
 from ..evaluation.questions import questions
 from ..evaluation.results import Outcome
-from ..judgement.thresholds import choose
 from ..registry.cascades import dearer_tiers
 from ..registry.model import Registry, Task, Tier
 from ..registry.serving import Escalation
-from ..routing.escalations import two_answers
+from ..routing.escalations import chosen_by
 
 __all__ = ["Alternative", "alone", "assignment", "cascade", "cheaper", "dearer"]
 
@@ -66,10 +66,10 @@ def cascade(task: Task, first: Tier, cheap: Evaluation, dear: Evaluation) -> Alt
     """The task on a cheaper tier with the assigned one behind it, as `cheap` and `dear` evaluate them alone.
 
     Answers without a usable output escalate and, where the task states a confidence, those below the threshold that is
-    certified for its limit.
+    certified for its limit; a grader's verdicts certify none.
     """
     below = None
-    if task.output.confidence is not None:
+    if task.output.confidence is not None and grader_of(cheap.material) is None:
         below = _certified(cheap, dear, Escalation(task.tier, None, task.tier_place), task.gate.max_error)
     escalation = Escalation(task.tier, below, task.tier_place)
     uncertified = task.output.confidence is not None and below is None
@@ -82,5 +82,5 @@ def _certified(cheap: Evaluation, dear: Evaluation, to: Escalation, limit: float
     pairs = [pair for question in found for pair in question.samples]
     if not pairs or any(result.outcome is Outcome.ERROR for pair in pairs for result in pair):
         return None
-    certified = choose([[two_answers(*pair, to) for pair in question.samples] for question in found], limit).certified
+    certified = chosen_by(found, to, limit).certified
     return None if certified is None else certified.threshold

@@ -21,12 +21,17 @@ def separation_told(separation: Separation, good: str = "right", bad: str = "wro
 
 
 def area_told(separation: Separation, good: str = "right", bad: str = "wrong") -> str | None:
-    """`AUC 0.81 (0.70 to 0.88; 0.5 is chance), 138 right and 22 wrong`; None where there is none."""
+    """`AUC 0.81 (0.70 to 0.88; 0.5 is chance), 138 right and 22 wrong`; None where there is none.
+
+    Of several answers to a case it says what they are worth.
+    """
     if not separation.right or not separation.wrong:
         return None
     lower, upper = separation.interval
     told = f"AUC {separation.area:.2f} ({lower:.2f} to {upper:.2f}; 0.5 is chance)"
-    return f"{told}, {separation.right} {good} and {separation.wrong} {bad}"
+    together = separation.design_effect > 1
+    worth = f", worth {separation.effective_answers:.1f} independent answers" if together else ""
+    return f"{told}, {separation.right} {good} and {separation.wrong} {bad}{worth}"
 
 
 def calibration_json(found: Calibration | None) -> dict[str, Any] | None:
@@ -44,6 +49,12 @@ def calibration_json(found: Calibration | None) -> dict[str, Any] | None:
         ],
         "right": separation.right,
         "wrong": separation.wrong,
-        "auc": {"estimate": separation.area if known else None, "lower": lower, "upper": upper, "confidence": 0.95},
+        "auc": {
+            "estimate": separation.area if known else None,
+            "lower": lower,
+            "upper": upper,
+            "confidence": 0.95,
+            "effective_answers": separation.effective_answers,
+        },
         "separates": separation.separates.value,
     }

@@ -6,9 +6,9 @@ import re
 import shlex
 from dataclasses import dataclass
 
-__all__ = ["Invocation"]
+from ..registry.rootdir import DEFAULT_REGISTRY
 
-DEFAULT = "modelroute.yaml"  # of `modelroute` itself, in the current folder
+__all__ = ["Invocation"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,9 +28,10 @@ class Invocation:
         node = _quoted("::".join((self.path, *names)))
         return f"pytest --modelroute{named} --modelroute-record=new_episodes{tiers} {node}"
 
-    def auditing(self, task: str) -> str:
-        """The command that labels a task's answers for the audit of its grader."""
-        return f"modelroute audit {task}{self._named}"
+    def auditing(self, task: str, tier: str | None = None) -> str:
+        """The command that labels a task's answers, or those of another tier, for the audit of its grader."""
+        of_tier = "" if tier is None else f" --tier {tier}"
+        return f"modelroute audit {task}{of_tier}{self._named}"
 
     @property
     def applying(self) -> str:
@@ -39,7 +40,7 @@ class Invocation:
 
     @property
     def _named(self) -> str:
-        return "" if self.path == DEFAULT else f" --registry={shlex.quote(self.path)}"
+        return "" if self.path == DEFAULT_REGISTRY else f" --registry={shlex.quote(self.path)}"
 
 
 def _quoted(text: str) -> str:

@@ -49,6 +49,14 @@ class Comparison:
         escalations = [change for change in self.changes if change.task == task and change.kind in kinds]
         return self.tier_change(task) or (escalations[-1] if escalations else None)
 
+    def lowering(self, task: str) -> list[Change]:
+        """What may let a worse model answer the task."""
+        return [change for change in self.changes if change.task == task and change.lowers]
+
+    def is_tried(self, change: Change) -> bool:
+        """Whether a change is none of head's own: against a base, only tiers are tried."""
+        return change.task in self.tried and (self.baseline is None or change.kind in TIER_CHANGES)
+
     def replaces(self, task: str) -> bool:
         """Whether something else answered the task before this change."""
         added = any(change.task == task and change.kind is ChangeKind.TASK_ADDED for change in self.changes)

@@ -133,6 +133,7 @@ def _paired_to_wire(paired: PairedReport) -> dict[str, Any]:
         "upper": upper,
         "mcnemar_p": mcnemar_p(paired.discordance),
         "unanswered": paired.unanswered,
+        "unpaired": paired.unpaired,
         "usd_per_1000_calls": paired.usd_per_1000_calls,
         "self_graded": paired.self_graded,
     }
@@ -204,6 +205,7 @@ def task_from_wire(wire: Mapping[str, Any]) -> TaskReport:
                 paired["usd_per_1000_calls"],
                 paired["unanswered"],
                 paired["self_graded"],
+                paired["unpaired"],
             )
             if paired
             else None

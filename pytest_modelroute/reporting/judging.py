@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from ..evaluation.evaluate import Evaluation
+from ..evaluation.identity import one_key_a_question
 from ..evaluation.project import Project
 from ..evaluation.results import CaseResult, Outcome
 from ..judgement.demands import demands
@@ -70,12 +71,14 @@ class Judge:
         if name not in self._gathered:
             evaluation = self._evaluations[name]
             results = evaluation.results()
+            # Beside the base, a question that is asked again in another spelling must not count again.
+            questions = one_key_a_question(evaluation.keys, evaluation.material.cases)
             self._gathered[name] = Evidence(
                 keys=tuple(evaluation.keys),
                 results=results,
                 counts=audited_counts(evaluation, evaluation.keys, results),
-                base_counts=self._base_counts(name, evaluation, results),
-                paired=self._rivals.paired(evaluation.material.task, evaluation.keys, results),
+                base_counts=self._base_counts(name, evaluation, questions, results),
+                paired=self._rivals.paired(evaluation.material.task, questions, results),
                 grader=grader_report(evaluation, self._auditing),
             )
         return self._gathered[name]
@@ -94,7 +97,10 @@ class Judge:
 
     def _opinions(self, task: Task) -> Iterator[Opinion]:
         evidence = self.evidence(task.name)
-        yield self._measured(task, evidence)
+        measured = self._measured(task, evidence)
+        yield measured
+        if measured.verdict is Verdict.INCONCLUSIVE:
+            yield from self._failing_before(task, evidence)
         regression = self._rivals.regression(task, evidence.paired, evidence.counts.cases)
         if regression is not None:
             verdict, finding = regression
@@ -102,15 +108,35 @@ class Judge:
             way = self._rivals.way_to_answers(task, self._command) if lacking else self._undoing(task, verdict)
             if finding.kind is RegressionKind.SELF_GRADED:
                 way = f"another grader at {task.score.place}, `self_grading: allow` there, or no `max_regression`"
-            yield Opinion(verdict, (regression_reason(finding, self._rivals.name(task)),), way)
-        change = self._comparison.tier_change(task.name)
-        if change is not None and change.kind is ChangeKind.DOWNGRADE:
-            # A move that is only tried needs no acknowledgement yet.
-            acknowledged = task.name in self._comparison.tried or change.acknowledged is not None
-            lacks = demands(self._project.registry, task, acknowledged)
-            if lacks:
-                way = f"{self.taking_back(task, change)}, or {meeting(lacks, change)}"
-                yield Opinion(Verdict.FAIL, tuple(map(demand_reason, lacks)), way)
+            unpaired = evidence.paired.unpaired if evidence.paired else 0
+            yield Opinion(verdict, (regression_reason(finding, self._rivals.name(task), unpaired),), way)
+        lowering = self._comparison.lowering(task.name)
+        if lowering:
+            yield from self._by_policy(task, lowering)
+
+    def _failing_before(self, task: Task, evidence: Evidence) -> Iterator[Opinion]:
+        """What fails by the base's gate does not become undecided by another: `certified` fails later as well."""
+        baseline = self._comparison.baseline
+        before = None if baseline is None else baseline.registry.tasks.get(task.name)
+        if before is not None and before.gated and before.gate != task.gate:
+            was = judge(evidence.counts, before.gate)
+            if was.verdict is Verdict.FAIL:
+                told = tuple(f"by the base's gate: {reason(finding)}" for finding in was.findings)
+                yield Opinion(was.verdict, told, self._undoing(task, was.verdict))
+
+    def _by_policy(self, task: Task, lowering: Sequence[Change]) -> Iterator[Opinion]:
+        """What the task's traits ask of the changes that lower what answers it."""
+        # What is only tried needs no acknowledgement yet.
+        unacknowledged = [
+            change for change in lowering if change.acknowledged is None and not self._comparison.is_tried(change)
+        ]
+        baseline = self._comparison.baseline
+        base = None if baseline is None else baseline.registry
+        lacks = demands(self._project.registry, task, not unacknowledged, base)
+        if lacks:
+            undoing = " and ".join(self.taking_back(task, change) for change in lowering)
+            reasons = tuple(demand_reason(demand, unacknowledged or lowering) for demand in lacks)
+            yield Opinion(Verdict.FAIL, reasons, f"{undoing}, or {meeting(lacks, unacknowledged)}")
 
     def _measured(self, task: Task, evidence: Evidence) -> Opinion:
         decision = judge(evidence.counts, task.gate, evidence.base_counts)
@@ -136,14 +162,16 @@ class Judge:
         if evidence.grader is not None and verdict is not Verdict.ERROR:
             yield evidence.grader.told
 
-    def _base_counts(self, name: str, evaluation: Evaluation, results: tuple[CaseResult, ...]) -> Counts | None:
+    def _base_counts(
+        self, name: str, evaluation: Evaluation, questions: Sequence[str], results: Sequence[CaseResult]
+    ) -> Counts | None:
         """The outcomes on the cases that the base has too, where the task's assignment changes against it."""
         baseline = self._comparison.baseline
         if baseline is None or name not in baseline.shared or name not in self._comparison.strict:
             return None
         shared = baseline.shared[name]
         cases = evaluation.material.cases
-        keys = [key for key, case in zip(evaluation.keys, cases, strict=True) if case.id in shared]
+        keys = [key for key, case in zip(questions, cases, strict=True) if case.id in shared]
         return audited_counts(evaluation, keys, [result for result in results if result.case in shared])
 
     def _undoing(self, task: Task, verdict: Verdict) -> str | None:

@@ -36,8 +36,8 @@ class TierChange:
 class PairedReport:
     """The baseline tier on the cases that both tiers answered; `broke` and `fixed` are case ids, never netted.
 
-    `unanswered` are cases without an answer of the baseline; `self_graded` is whether a grader judged the baseline that
-    is that tier's model itself.
+    `unanswered` are cases without an answer of the baseline, and `unpaired` those that it was never asked;
+    `self_graded` is whether a grader judged the baseline that is that tier's model itself.
     """
 
     tier: str
@@ -48,6 +48,7 @@ class PairedReport:
     usd_per_1000_calls: float | None
     unanswered: int = 0
     self_graded: bool = False
+    unpaired: int = 0
 
     @property
     def discordance(self) -> Discordance:

@@ -37,12 +37,15 @@ def paired_report(
 ) -> PairedReport | None:
     """What another tier `answered` beside `results`, whose keys stand in `keys`; None where no case has both."""
     before = case_outcomes(answered)
-    # Identical requests are one observation here too: the first case of a key stands for it.
-    distinct = dict(zip(reversed(keys), reversed(case_outcomes(results).items()), strict=True))
+    # Identical requests are one observation here too: of their cases, the one that says most against the change.
+    distinct: dict[str, tuple[str, Outcome, Outcome] | None] = {}
+    for key, (case, outcome) in zip(keys, case_outcomes(results).items(), strict=True):
+        known = distinct.setdefault(key, None)
+        if case in before and (known is None or _loss(outcome, before[case]) > _loss(*known[1:])):
+            distinct[key] = (case, outcome, before[case])
+    unpaired = sum(pair is None for pair in distinct.values())
     pairs = {
-        case: (outcome, before[case])
-        for case, outcome in reversed(distinct.values())
-        if case in before and outcome is not Outcome.ERROR
+        case: (outcome, old) for case, outcome, old in filter(None, distinct.values()) if outcome is not Outcome.ERROR
     }
     unanswered = sum(old is Outcome.ERROR for _, old in pairs.values())
     pairs = {case: pair for case, pair in pairs.items() if pair[1] is not Outcome.ERROR}
@@ -57,4 +60,10 @@ def paired_report(
         fixed=tuple(case for case, pair in pairs.items() if pair == (right, wrong)),
         usd_per_1000_calls=usd_per_1000([result.usd for result in answered if result.case in pairs]),
         unanswered=unanswered,
+        unpaired=unpaired,
     )
+
+
+def _loss(now: Outcome, before: Outcome) -> tuple[bool, int]:
+    """How much a pair says against a change: most where nothing can be said of it."""
+    return Outcome.ERROR in (now, before), now.badness - before.badness

@@ -78,7 +78,7 @@ class LineProgress:
             self._tell_limit(event)
         if time.monotonic() - self._told_at > SECONDS_BETWEEN_LINES:
             self._told_at = time.monotonic()
-            self._write(f"recording: {self._tally.ended} of {self._tally.total}, {_rate(self._tally)}")
+            self._write(f"calls: {self._tally.ended} of {self._tally.total}, {_rate(self._tally)}")
 
     def close(self) -> None:
         """Nothing stays open."""

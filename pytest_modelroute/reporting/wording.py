@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from ..judgement.clusters import Samples
 from ..judgement.demands import Demand, DemandKind
 from ..judgement.gate import Counts, Finding, FindingKind, Scope
@@ -9,7 +11,7 @@ from ..judgement.paired import tango_interval
 from ..judgement.power import MOST_CASES
 from ..judgement.regression import Regression, RegressionKind
 from ..registry.acknowledging import entry_text
-from ..registry.changes import Change
+from ..registry.changes import Change, ChangeKind
 from ..registry.model import GatePolicy, Rule
 from .numbers import interval, percent, points
 
@@ -47,6 +49,8 @@ def reason(finding: Finding) -> str:
             words = f"{told}, {limit}"
         case FindingKind.TOO_FEW:
             words = f"{told}, but {policy.min_cases} cases are needed: {finding.more_cases} more"
+        case FindingKind.BELOW_FLOOR:
+            words = f"{told}, but the rule that this replaces needs {policy.floor} cases: {finding.more_cases} more"
         case FindingKind.CERTIFIED:
             words = f"{told}: certified to be {limit.removesuffix(' allowed')}"
         case FindingKind.REFUTED:
@@ -99,8 +103,15 @@ def spread(samples: Samples) -> str:
     )
 
 
-def regression_reason(finding: Regression, rival: str) -> str:
-    """One sentence for what the paired gate found against the tier `rival`."""
+def regression_reason(finding: Regression, rival: str, unpaired: int = 0) -> str:
+    """One sentence for what the paired gate found against the tier `rival`, which was not asked `unpaired` cases."""
+    told = _regression(finding, rival)
+    if not unpaired or finding.kind in (RegressionKind.UNPAIRED, RegressionKind.SELF_GRADED):
+        return told
+    return f"{told}; {counted(unpaired, 'new case')} {'is' if unpaired == 1 else 'are'} not compared"
+
+
+def _regression(finding: Regression, rival: str) -> str:
     discordance, limit = finding.discordance, f"{percent(finding.margin).removesuffix(' %')} points"
     if finding.kind is RegressionKind.UNPAIRED:
         have = "has" if finding.unanswered == 1 else "have"
@@ -136,21 +147,32 @@ def regression_reason(finding: Regression, rival: str) -> str:
     return f"{told}: not certified to be at most {limit}; {prospect}"
 
 
-def demand_reason(demand: Demand) -> str:
-    """What policy asks of a downgrade, and which of the three questions says so."""
+# What a demand is about, the gravest first.
+LOWERING = {
+    ChangeKind.DOWNGRADE: "a move to below",
+    ChangeKind.MODEL_SWAP: "a model that is not known to reach",
+    ChangeKind.ESCALATION_CHANGED: "less escalation below",
+}
+
+
+def demand_reason(demand: Demand, changes: Sequence[Change]) -> str:
+    """What policy asks of changes that lower what answers, and which of the three questions says so."""
     lacks = {
         DemandKind.CERTIFIED_RULE: "needs `rule: certified`",
         DemandKind.ACKNOWLEDGEMENT: "needs an acknowledgement",
     }[demand.kind]
     traits = " and ".join(demand.objections)
-    return f"a move to below {demand.tier}, which is recommended for {traits}, {lacks}, whatever was measured"
+    kinds = {change.kind for change in changes}
+    what = next(told for kind, told in LOWERING.items() if kind in kinds)
+    return f"{what} {demand.tier}, which is recommended for {traits}, {lacks}, whatever was measured"
 
 
-def meeting(demands: tuple[Demand, ...], change: Change) -> str:
+def meeting(demands: tuple[Demand, ...], unacknowledged: Sequence[Change]) -> str:
     """The edits that meet the demands."""
+    entries = " and ".join(f"`{entry_text(change)}`" for change in unacknowledged)
     edits = {
         DemandKind.CERTIFIED_RULE: "set `gate: {rule: certified}`",
-        DemandKind.ACKNOWLEDGEMENT: f"acknowledge it: `{entry_text(change)}`",
+        DemandKind.ACKNOWLEDGEMENT: f"acknowledge it: {entries}",
     }
     return " and ".join(edits[demand.kind] for demand in demands)
 

@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import datetime
+from asyncio import CancelledError
 from dataclasses import dataclass
 
-from ..evaluation.answers import Usage, WrongKind
+from ..cassettes.faults import NoMessage, bare_detail
+from ..evaluation.answers import Usage
 from ..evaluation.costs import total_usage, total_usd
 from ..registry.serving import Inputs
 from .agreement import agreeing_part, excerpt
 from .answers import RoutedAnswer
 from .cascade import Attempt, Cascade
 from .decisions import Decision, Excerpt, FirstDecision
-from .errors import RequestNotBuilt, RoutingError, UnusableAnswer
+from .errors import CallFailed, RequestNotBuilt, RoutingError, UnusableAnswer
 from .routes import ServedTask
 
 __all__ = ["Noted", "decision_of", "now", "routed_answer"]
+
+LONGEST_ERROR = 300  # characters
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,12 +88,21 @@ def decision_of(served: ServedTask, over: Cascade, noted: Noted, inputs: Inputs,
 
 
 def _error(error: RoutingError, inputs: Inputs) -> str:
-    """What went wrong, without what it quotes of an input or output where the log is to hold none of them."""
-    if inputs is Inputs.DIGEST:
-        if isinstance(error, UnusableAnswer) and error.kind is WrongKind.SCHEMA:
-            return ": ".join(error.what.split(": ")[:2])  # up to the place in the output
-        if isinstance(error, RequestNotBuilt):
+    return _unquoting(error) if inputs is Inputs.DIGEST else error.what[:LONGEST_ERROR]
+
+
+def _unquoting(error: RoutingError) -> str:
+    """What went wrong, without a word that may come from an input or output: the log is to hold none of them."""
+    cause = error.__cause__
+    match error:
+        case UnusableAnswer():
+            return "the answer cannot be judged" if error.kind is None else error.kind.value
+        case RequestNotBuilt():
             return "no request could be built from the input"
+        case CallFailed() if isinstance(cause, NoMessage):
+            return "the endpoint answered 200 with no message"
+        case CallFailed() if cause is not None and not isinstance(cause, CancelledError):
+            return bare_detail(cause)
     return error.what
 
 

@@ -20,21 +20,19 @@ __all__ = ["agreeing_part", "digest", "excerpt", "output_digest"]
 PREFIX = 80  # characters
 
 
-def agreeing_part(output: Any, task: Task | None) -> Any:
+def agreeing_part(output: Any, task: Task) -> Any:
     """The part of an output that counts where two answers are compared, so that equal answers have equal parts.
 
     The fields that the task's scorer looks at, as a mapping, where it is of kind `fields`; else all but the model's
-    confidence. `task` is None for one that the registry does not list.
+    confidence.
     """
-    if task is None:
-        return output
     if task.score.kind is ScorerKind.FIELDS and isinstance(output, Mapping):
         parts = {name: part_of(output, name) for name in task.score.options.get("fields", ())}
         return {name: part for name, part in parts.items() if part is not ABSENT}
     return output if task.output.confidence is None else _without(output, task.output.confidence)
 
 
-def output_digest(output: Any, task: Task | None) -> str:
+def output_digest(output: Any, task: Task) -> str:
     """The digest of an output as the decision log has it: of the part that counts for agreement."""
     return digest(agreeing_part(output, task))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import sys
 import threading
@@ -14,6 +15,7 @@ from .processes import PerProcess
 __all__ = ["AppendedFile"]
 
 LONGEST_WAIT = 0.25  # seconds; a process that was stopped while it held the lock must not stop the others
+LONGEST_WAIT_OF_A_LOOP = 0.005  # seconds; all else in an event loop waits too
 PAUSE = 0.0002  # seconds between attempts to get the lock
 
 
@@ -37,29 +39,45 @@ class AppendedFile:
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self._closed = False
         self._own = PerProcess(_Opened)
 
     def append(self, line: str) -> None:
         """Write a line, which brings its end along, whole or not at all."""
         data = line.encode()
         opened = self._own.own()
+        until: float | None = None
+        while not self._attempt(opened, data, may_wait=until is None or time.monotonic() <= until):
+            if until is None:
+                until = time.monotonic() + _longest_wait()
+            time.sleep(PAUSE)  # not holding the thread's lock: others may be in more of a hurry
+
+    def _attempt(self, opened: _Opened, data: bytes, *, may_wait: bool) -> bool:
+        """Write, unless another process holds the lock and is worth waiting for; returns whether it is done."""
         with opened.lock:
             descriptor = self._current(opened)
-            locked = _lock(descriptor, LONGEST_WAIT if opened.patient else 0.0)
+            try:
+                locked = _lock(descriptor)
+            except BlockingIOError:
+                if may_wait and opened.patient:
+                    return False
+                locked = False
             opened.patient = locked
             try:
                 self._write(descriptor, data, may_cut=locked)
             finally:
                 if locked:
                     _unlock(descriptor)
+                if self._closed:
+                    self._shut(opened)
+        return True
 
     def close(self) -> None:
-        """Close this process's descriptor; a later line opens the file again."""
+        """Close this process's descriptor; a later line opens the file for itself alone."""
+        self._closed = True
         opened = self._own.own()
         with opened.lock:
-            if opened.descriptor >= 0:
-                descriptor, opened.descriptor = opened.descriptor, -1
-                os.close(descriptor)
+            self._shut(opened)
 
     def _current(self, opened: _Opened) -> int:
         if opened.descriptor >= 0:
@@ -68,16 +86,21 @@ class AppendedFile:
                     return opened.descriptor
             except FileNotFoundError:
                 pass
+            self._shut(opened)
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        opened.descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_APPEND | BINARY, 0o644)
+        return opened.descriptor
+
+    @staticmethod
+    def _shut(opened: _Opened) -> None:
+        if opened.descriptor >= 0:
             descriptor, opened.descriptor = opened.descriptor, -1
             os.close(descriptor)
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        opened.descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o644)
-        return opened.descriptor
 
     @staticmethod
     def _write(descriptor: int, data: bytes, *, may_cut: bool) -> None:
         size = os.fstat(descriptor).st_size
-        if size and os.pread(descriptor, 1, size - 1) != b"\n":
+        if size and _byte(descriptor, size - 1) != b"\n":
             # The last writer was killed, or is at it without the lock: then this makes an empty line, no torn one.
             data = b"\n" + data
         written = os.write(descriptor, data)
@@ -87,9 +110,23 @@ class AppendedFile:
             raise OSError(f"only {written} of {len(data)} bytes could be written")
 
 
-if sys.platform == "win32":
+def _byte(descriptor: int, at: int) -> bytes:
+    os.lseek(descriptor, at, os.SEEK_SET)  # what is written goes to the end all the same
+    return os.read(descriptor, 1)
 
-    def _lock(_descriptor: int, _wait: float) -> bool:
+
+def _longest_wait() -> float:
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return LONGEST_WAIT
+    return LONGEST_WAIT_OF_A_LOOP
+
+
+if sys.platform == "win32":
+    BINARY = os.O_BINARY
+
+    def _lock(_descriptor: int) -> bool:
         return False
 
     def _unlock(_descriptor: int) -> None:
@@ -98,20 +135,20 @@ if sys.platform == "win32":
 else:
     import fcntl
 
-    def _lock(descriptor: int, wait: float) -> bool:
-        """Whether the lock could be had. Without it a line is still one write to the end of the file."""
-        until = time.monotonic() + wait
-        while True:
-            try:
-                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                if time.monotonic() > until:
-                    return False
-                time.sleep(PAUSE)
-            except OSError:  # a file system without locks
-                return False
-            else:
-                return True
+    BINARY = 0
+
+    def _lock(descriptor: int) -> bool:
+        """Whether there are locks. Without one a line is still one write to the end of the file.
+
+        Raises BlockingIOError where somebody else holds it.
+        """
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise
+        except OSError:  # a file system without locks
+            return False
+        return True
 
     def _unlock(descriptor: int) -> None:
         fcntl.flock(descriptor, fcntl.LOCK_UN)

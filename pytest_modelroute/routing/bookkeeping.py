@@ -57,7 +57,7 @@ class Bookkeeper:
         if begun.noted is None:
             return
         self._write(begun.served, over, begun.noted, shadow=False)
-        if begun.shadowed is not None and over.last.key is not None:
+        if begun.shadowed is not None and over.last.key is not None and over.cancelled is None:
             self._shadows.run(lambda: self._shadow(begun, send))
 
     def _shadow(self, begun: Begun, send: Send) -> None:

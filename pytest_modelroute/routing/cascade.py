@@ -5,6 +5,7 @@ Whoever runs it sends the questions, waiting or awaiting: the rules are here onc
 
 from __future__ import annotations
 
+from asyncio import CancelledError
 from collections.abc import Generator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -39,7 +40,7 @@ class Sent:
     """What came back: the body of a 200, or what was raised instead. `latency_ms` is with the SDK's own retries."""
 
     body: str | None
-    error: Exception | None
+    error: Exception | CancelledError | None
     latency_ms: int
 
 
@@ -79,6 +80,12 @@ class Cascade:
     @property
     def attempts(self) -> tuple[Attempt, ...]:
         return (self.last,) if self.first is None else (self.first, self.last)
+
+    @property
+    def cancelled(self) -> CancelledError | None:
+        """The cancellation that ended the call, if one did."""
+        cause = None if self.last.error is None else self.last.error.__cause__
+        return cause if isinstance(cause, CancelledError) else None
 
     @property
     def first_answer(self) -> FirstAnswer | None:
@@ -158,17 +165,18 @@ def _unusable(
     return UnusableAnswer(what, task=task, tier=tier.name, first=first, kind=kind, message=message)
 
 
-def _failed(error: Exception | None, task: str, tier: Tier, first: FirstAnswer | None) -> RoutingError:
+def _failed(error: Exception | CancelledError | None, task: str, tier: Tier, first: FirstAnswer | None) -> RoutingError:
     if isinstance(error, InputError):  # no key, or a client for another kind of call
         return _caused(TierUnavailable(str(error), task=task, tier=tier.name, first=first), error)
     assert error is not None
     if isinstance(error, TypeError):  # the SDK's word for arguments that it does not take
         return _caused(RequestNotBuilt(f"not sent: {error}", task=task, tier=tier.name, first=first), error)
-    what = fault_of(error, key_variable(tier)).detail
+    cancelled = isinstance(error, CancelledError)
+    what = "cancelled by the caller" if cancelled else fault_of(error, key_variable(tier)).detail
     return _caused(CallFailed(what, task=task, tier=tier.name, first=first), error)
 
 
-def _caused(error: RoutingError, cause: Exception) -> RoutingError:
+def _caused(error: RoutingError, cause: BaseException) -> RoutingError:
     error.__cause__ = cause
     return error
 

@@ -5,8 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import threading
-import weakref
-from collections.abc import Mapping
+from collections.abc import AsyncGenerator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
@@ -21,13 +20,47 @@ Address: TypeAlias = tuple[str, str, str | None, str | None]
 Loop: TypeAlias = asyncio.AbstractEventLoop
 
 
+@dataclass(frozen=True, slots=True)
+class _OfLoop:
+    """An event loop's clients, and what closes them when it is closed, or when its loop ends."""
+
+    clients: dict[Address, Any]
+    open_until: AsyncGenerator[None]
+
+
 @dataclass
 class _Made:
     """One process's clients. Those of an event loop go with it, since their connections do."""
 
     lock: threading.Lock = field(default_factory=threading.Lock)
     plain: dict[Address, Any] = field(default_factory=dict)
-    by_loop: weakref.WeakKeyDictionary[Loop, dict[Address, Any]] = field(default_factory=weakref.WeakKeyDictionary)
+    by_loop: dict[Loop, _OfLoop] = field(default_factory=dict)
+
+    async def of(self, loop: Loop) -> _OfLoop:
+        """The running loop's."""
+        found = self.by_loop.get(loop)
+        if found is None:
+            self.forget_closed()
+            clients: dict[Address, Any] = {}
+            found = self.by_loop[loop] = _OfLoop(clients, self._open_until_the_end(loop, clients))
+            await anext(found.open_until)
+        return found
+
+    def forget_closed(self) -> None:
+        """Let go of what belongs to loops that were closed as they were: nothing can be awaited there any more."""
+        for loop in list(self.by_loop):
+            if loop.is_closed():
+                self.by_loop.pop(loop, None)
+
+    async def _open_until_the_end(self, loop: Loop, clients: dict[Address, Any]) -> AsyncGenerator[None]:
+        """Closes the clients: asyncio.run() ends all generators of its loop before it closes that."""
+        try:
+            yield
+        finally:
+            self.by_loop.pop(loop, None)
+            for client in list(clients.values()):
+                with contextlib.suppress(Exception):
+                    await client.close()
 
 
 class Clients:
@@ -70,11 +103,15 @@ class Clients:
                     client = own.plain[_address(tier)] = live_client(tier, self._timeout, self._max_retries)
         return client
 
-    def awaited(self, tier: Tier) -> Any:
+    async def awaited(self, tier: Tier) -> Any:
         """A client whose calls are awaited, for the running event loop. Raises InputError where no key is set."""
-        own, loop = self._own.own(), asyncio.get_running_loop()
-        with own.lock:
-            clients = own.by_loop.setdefault(loop, {})
+        clients = (await self._own.own().of(asyncio.get_running_loop())).clients
+        client = clients.get(_address(tier))
+        # Made in a thread: importing the SDK and reading certificates would hold up all else in the loop.
+        return await asyncio.to_thread(self._made, tier, clients) if client is None else client
+
+    def _made(self, tier: Tier, clients: dict[Address, Any]) -> Any:
+        with self._own.own().lock:
             client = clients.get(_address(tier))
             if client is None:
                 client = clients[_address(tier)] = live_async_client(tier, self._timeout, self._max_retries)
@@ -83,6 +120,7 @@ class Clients:
     def close(self) -> None:
         """Close the blocking clients that were made here."""
         own = self._own.own()
+        own.forget_closed()
         with own.lock:
             closing = list(own.plain.values())
             own.plain.clear()
@@ -93,12 +131,9 @@ class Clients:
     async def aclose(self) -> None:
         """Close all that were made here: the blocking ones, and those of the running event loop."""
         self.close()
-        own, loop = self._own.own(), asyncio.get_running_loop()
-        with own.lock:
-            closing = list(own.by_loop.pop(loop, {}).values())
-        for client in closing:
-            with contextlib.suppress(Exception):
-                await client.close()
+        made = self._own.own().by_loop.get(asyncio.get_running_loop())
+        if made is not None:
+            await made.open_until.aclose()
 
 
 def _address(tier: Tier) -> Address:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -115,15 +115,19 @@ class SideBySide:
     @cached_property
     def calibrations(self) -> tuple[Calibration, Calibration]:
         """Each tier's stated confidence against being right; where nobody knows that, against agreeing."""
-        return calibration(list(self._stated(0))), calibration(list(self._stated(1)))
+        return calibration(self._stated(0)), calibration(self._stated(1))
 
-    def _stated(self, side: int) -> Iterator[tuple[float, bool]]:
+    def _stated(self, side: int) -> list[list[tuple[float, bool]]]:
+        """By case: its samples hang together."""
+        stated: dict[str, list[tuple[float, bool]]] = {}
         for each in self.obtained:
             given, other = each.given[side], each.given[1 - side]
             # That the other gave no output is no sign against this one.
             judged = given.right is not None or other.usable
             if given.usable and given.confidence is not None and judged:
-                yield given.confidence, each.agree if given.right is None else given.right
+                answer = given.confidence, each.agree if given.right is None else given.right
+                stated.setdefault(each.name, []).append(answer)
+        return list(stated.values())
 
     def numbers(self, side: int, of: Callable[[Given], int | None]) -> list[int]:
         """What is known of a number of each answer."""

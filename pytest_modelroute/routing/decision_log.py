@@ -10,6 +10,7 @@ from ..errors import InputError
 from ..registry.serving import Inputs
 from .appending import AppendedFile
 from .decisions import Decision, decision_line, parse_decision
+from .processes import PerProcess
 
 __all__ = ["DecisionLog", "read_decisions"]
 
@@ -19,8 +20,8 @@ LOGGER = logging.getLogger("pytest_modelroute")
 class DecisionLog:
     """Writes a share `sample` of the calls, with as much of their inputs and outputs as `inputs` says.
 
-    Safe to use from many threads and processes. A line that cannot be written is counted in `failures`, and told of
-    once, through the logger `pytest_modelroute`: it never breaks a call.
+    Safe to use from many threads and processes, and after a fork. A line that cannot be written is counted in
+    `failures`, and told of once, through the logger `pytest_modelroute`: it never breaks a call.
     """
 
     def __init__(self, path: Path, sample: float = 1.0, inputs: Inputs = Inputs.DIGEST) -> None:
@@ -29,7 +30,7 @@ class DecisionLog:
         self.inputs = inputs
         self.failures = 0
         self._file = AppendedFile(path)
-        self._lock = threading.Lock()
+        self._lock = PerProcess(threading.Lock)
 
     @property
     def settings(self) -> tuple[Path, float, Inputs]:
@@ -45,14 +46,14 @@ class DecisionLog:
 
     def failed(self, error: Exception) -> None:
         """Count a line that could not be written, and tell of the first."""
-        with self._lock:
+        with self._lock.own():
             self.failures += 1
             first = self.failures == 1
         if first:
             LOGGER.warning("the decision log %s cannot be written: %s; calls go on without it", self.path, error)
 
     def close(self) -> None:
-        """Close the file; a later line opens it again."""
+        """Close the file; a line that comes later, from a call in flight, opens it for itself alone."""
         self._file.close()
 
 

@@ -15,7 +15,7 @@ from ..judgement.calibration import Calibration, calibration
 from ..judgement.thresholds import GRID, Choice, Point, TwoAnswers, choose
 from ..registry.serving import Escalation
 
-__all__ = ["Escalations", "Holdout", "Row", "escalations", "holdout", "two_answers"]
+__all__ = ["Escalations", "Holdout", "Row", "chosen_by", "escalations", "holdout"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +60,7 @@ class Holdout:
 
 def escalations(found: Sequence[Question], to: Escalation, limit: float) -> Escalations:
     """The questions at all thresholds, or by form alone where `to` has no threshold. All of them are answered."""
-    cases = [[two_answers(*pair, to) for pair in question.samples] for question in found]
+    cases = _answers(found, to)
     pairs = [pair for question in found for pair in question.samples]
     answers = [answer for case in cases for answer in case]
     by_confidence = to.below is not None
@@ -72,7 +72,7 @@ def escalations(found: Sequence[Question], to: Escalation, limit: float) -> Esca
         cheap=_alone(cases, [first for first, _ in pairs], limit, escalating=False),
         dear=_alone(cases, [second for _, second in pairs], limit, escalating=True),
         cases=len(cases),
-        calibration=calibration(_stated(answers)) if by_confidence else None,
+        calibration=calibration(_stated(cases)) if by_confidence else None,
     )
 
 
@@ -83,18 +83,26 @@ def holdout(found: Sequence[Question], to: Escalation, limit: float) -> Holdout 
         halves[_half(question.case)].append(question)
     if not all(halves):
         return None
-    chosen, other = (
-        choose([[two_answers(*pair, to) for pair in question.samples] for question in half], limit) for half in halves
-    )
+    chosen, other = (chosen_by(half, to, limit) for half in halves)
     return Holdout(chosen, len(halves[0]), other, len(halves[1]))
+
+
+def chosen_by(found: Sequence[Question], to: Escalation, limit: float) -> Choice:
+    """All thresholds by these questions, which are answered and at least one."""
+    return choose(_answers(found, to), limit)
 
 
 def _half(case: str) -> int:
     return hashlib.sha256(case.encode("utf-8", "surrogatepass")).digest()[-1] & 1
 
 
-def two_answers(first: CaseResult, second: CaseResult, to: Escalation) -> TwoAnswers:
-    """Both tiers' results of one sample, neither an error, as a threshold is chosen by."""
+def _answers(found: Sequence[Question], to: Escalation) -> list[list[TwoAnswers]]:
+    """Of each question all samples, as a threshold is chosen by."""
+    return [[_two_answers(*pair, to) for pair in question.samples] for question in found]
+
+
+def _two_answers(first: CaseResult, second: CaseResult, to: Escalation) -> TwoAnswers:
+    """Both tiers' results of one sample, neither an error."""
     assert not isinstance(first.kind, ErrorKind)
     by_form = trigger_of(replace(to, below=None), first.kind, None) is not None
     right, dear_right = (result.outcome is Outcome.CORRECT for result in (first, second))
@@ -119,10 +127,13 @@ def _alone(
     return Row(point, usd_per_1000([result.usd for result in results]))
 
 
-def _stated(answers: Sequence[TwoAnswers]) -> list[tuple[float, bool]]:
-    """The cheap answers that only their confidence can make escalate, as far as they state one."""
+def _stated(cases: Sequence[Sequence[TwoAnswers]]) -> list[list[tuple[float, bool]]]:
+    """Of each case the cheap answers that only their confidence can make escalate, as far as they state one."""
     return [
-        (answer.confidence, answer.first_right)
-        for answer in answers
-        if answer.confidence is not None and not answer.by_form
+        [
+            (answer.confidence, answer.first_right)
+            for answer in case
+            if answer.confidence is not None and not answer.by_form
+        ]
+        for case in cases
     ]

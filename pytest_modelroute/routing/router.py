@@ -16,6 +16,7 @@ from typing import Any
 from ..errors import did_you_mean
 from ..registry.asked import OwnCall
 from ..registry.model import Registry
+from ..registry.rootdir import DEFAULT_REGISTRY
 from ..registry.serving import Inputs
 from .accounts import routed_answer
 from .answers import Route, RoutedAnswer
@@ -24,6 +25,7 @@ from .cascade import cascade
 from .clients import Clients
 from .decision_log import DecisionLog
 from .errors import OwnCallTask, RoutingError
+from .processes import PerProcess
 from .routes import Routes, ServedTask, load_routes
 from .sending import Sender, run, run_async
 from .shadow import Shadows
@@ -43,10 +45,11 @@ class LogFrom(Enum):
 
 @dataclass(frozen=True, slots=True)
 class _Loaded:
-    """What `reload` replaces, all at once."""
+    """What `reload` replaces, all at once; `logs` are those before too, where calls in flight may still end."""
 
     routes: Routes
     books: Bookkeeper
+    logs: tuple[DecisionLog, ...]
 
 
 class Router:
@@ -65,16 +68,15 @@ class Router:
         self._log_from = log if log is None or isinstance(log, LogFrom) else Path(os.path.abspath(log))
         self._shadows = Shadows()
         self._told: set[str] = set()
-        self._earlier_log_failures = 0
         self._closed = False
-        self._told_lock = threading.Lock()
-        self._reload_lock = threading.Lock()
+        self._told_lock = PerProcess(threading.Lock)
+        self._reload_lock = PerProcess(threading.Lock)
         self._loaded = self._load(None)
 
     @classmethod
     def from_file(
         cls,
-        path: str | Path = "modelroute.yaml",
+        path: str | Path = DEFAULT_REGISTRY,
         *,
         rootdir: str | Path | None = None,
         clients: Any = None,
@@ -103,12 +105,14 @@ class Router:
         return routed_answer(served, over)
 
     async def acall(self, task: str, input: Mapping[str, Any] | None = None, /, **fields: Any) -> RoutedAnswer:  # noqa: A002
-        """The same without blocking the event loop."""
+        """The same without blocking the event loop. A call that is cancelled is logged as failed."""
         loaded = self._loaded
         served, given = self._asked(loaded, task, input, fields)
         begun = loaded.books.begin(served, given)
         over = await run_async(cascade(served, given), self._sender.send_async)
         loaded.books.end(begun, over, self._sender.beside(asyncio.get_running_loop()))
+        if over.cancelled is not None:
+            raise over.cancelled
         return routed_answer(served, over)
 
     def model_for(self, task: str) -> str:
@@ -127,21 +131,19 @@ class Router:
     @property
     def log_failures(self) -> int:
         """How many lines the decision log lacks because they could not be written."""
-        log = self._loaded.books.log
-        return self._earlier_log_failures + (0 if log is None else log.failures)
+        return sum(log.failures for log in self._loaded.logs)
 
     @property
     def shadows_dropped(self) -> int:
-        """How many shadow calls were not made because too many waited."""
+        """How many shadow calls were not made, or not to their end: too many waited, or their event loop ended."""
         return self._shadows.dropped
 
     def reload(self) -> None:
         """Read the registry anew, for the calls from now on. Raises InputError, and goes on with the old one."""
-        with self._reload_lock:
+        with self._reload_lock.own():
             log = self._loaded.books.log
-            self._loaded = self._load(log)
+            self._loaded = self._load(self._loaded)
             if log is not None and log is not self._loaded.books.log:
-                self._earlier_log_failures += log.failures
                 log.close()
 
     def close(self, timeout: float = 10.0) -> None:
@@ -175,18 +177,21 @@ class Router:
     ) -> None:
         await self.aclose()
 
-    def _load(self, earlier: DecisionLog | None) -> _Loaded:
+    def _load(self, before: _Loaded | None) -> _Loaded:
         routes = load_routes(self._path, self._rootdir)
         self._clients.check(routes.registry)
-        log = self._log(routes)
-        if log is not None and earlier is not None and log.settings == earlier.settings:
-            log = earlier
+        log, logs = self._log(routes), () if before is None else before.logs
+        current = None if before is None else before.books.log
+        if log is not None and current is not None and log.settings == current.settings:
+            log = current
+        elif log is not None:
+            logs = (*logs, log)
         if log is None:
             for task in routes.registry.tasks.values():
                 if task.shadow is not None:
                     what = "its shadow does not run: there is no decision log to keep what it answers"
                     LOGGER.warning("%s: task '%s': %s", task.shadow.place, task.name, what)
-        return _Loaded(routes, Bookkeeper(log, self._shadows))
+        return _Loaded(routes, Bookkeeper(log, self._shadows), logs)
 
     def _log(self, routes: Routes) -> DecisionLog | None:
         policy = routes.registry.log
@@ -222,7 +227,7 @@ class Router:
         return served
 
     def _is_news(self, task: str) -> bool:
-        with self._told_lock:
+        with self._told_lock.own():
             news = task not in self._told and len(self._told) < MOST_NAMES
             if news:
                 self._told.add(task)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import concurrent.futures
 import time
 from collections.abc import Awaitable, Callable, Generator
 from typing import TypeAlias
@@ -10,6 +11,7 @@ from typing import TypeAlias
 from ..cassettes.client import async_message_text, is_async, message_text
 from .cascade import Cascade, Question, Sent
 from .clients import Clients
+from .shadow import Dropped
 
 __all__ = ["Send", "Sender", "run", "run_async"]
 
@@ -36,27 +38,43 @@ class Sender:
         return Sent(body, None, _milliseconds(begun))
 
     async def send_async(self, question: Question) -> Sent:
-        """Send it and await the answer; a blocking client of the team's waits in a thread."""
+        """Send it and await the answer; a blocking client of the team's waits in a thread.
+
+        A cancellation comes back too: whoever awaits this raises it again, when it is written down.
+        """
         given = self._clients.given(question.tier)
-        if given is not None and not is_async(given):
-            return await asyncio.to_thread(self.send, question)
         begun = time.perf_counter()
         try:
-            client = self._clients.awaited(question.tier) if given is None else given
+            if given is not None and not is_async(given):
+                return await asyncio.to_thread(self.send, question)
+            client = await self._clients.awaited(question.tier) if given is None else given
             begun = time.perf_counter()
             body = await async_message_text(client, question.tier.model, question.arguments)
-        except Exception as error:
+        except (Exception, asyncio.CancelledError) as error:
             return Sent(None, error, _milliseconds(begun))
         return Sent(body, None, _milliseconds(begun))
 
     def beside(self, loop: asyncio.AbstractEventLoop) -> Send:
-        """`send` for another thread than that of a loop: an async client of the team's works in its loop only."""
+        """`send` for another thread than that of a loop: an async client of the team's works in its loop only.
+
+        It raises Dropped where the loop ends first: that is no failure of the tier's.
+        """
 
         def send(question: Question) -> Sent:
             given = self._clients.given(question.tier)
             if given is None or not is_async(given):
                 return self.send(question)
-            return asyncio.run_coroutine_threadsafe(self.send_async(question), loop).result(LONGEST_LOOP)
+            asked = self.send_async(question)
+            try:
+                sent = asyncio.run_coroutine_threadsafe(asked, loop).result(LONGEST_LOOP)
+            except RuntimeError:  # the loop is closed
+                asked.close()
+                raise Dropped from None
+            except (TimeoutError, concurrent.futures.CancelledError):
+                raise Dropped from None
+            if isinstance(sent.error, asyncio.CancelledError):
+                raise Dropped
+            return sent
 
         return send
 

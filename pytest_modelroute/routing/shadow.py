@@ -12,12 +12,16 @@ from dataclasses import dataclass, field
 
 from .processes import PerProcess
 
-__all__ = ["Shadows"]
+__all__ = ["Dropped", "Shadows"]
 
 THREADS = 2
 QUEUED = 64
 
 LOGGER = logging.getLogger("pytest_modelroute")
+
+
+class Dropped(Exception):
+    """Raised by a job that could not be done to its end, through nobody's fault."""
 
 
 @dataclass
@@ -40,23 +44,16 @@ class Shadows:
 
     @property
     def dropped(self) -> int:
-        """How many were not run: too many waited already, or the router was closed."""
+        """How many were not run to their end: too many waited, no thread could be started, or the end came first."""
         return self._own.own().dropped
 
     def run(self, job: Callable[[], None]) -> bool:
         """Run a job some time, if there is room; returns whether there is."""
         pool = self._own.own()
         with pool.lock:
-            if not pool.closed:
-                try:
+            if not pool.closed and _is_staffed(pool):
+                with contextlib.suppress(queue.Full):
                     pool.jobs.put_nowait(job)
-                except queue.Full:
-                    pass
-                else:
-                    if len(pool.threads) < THREADS:
-                        thread = threading.Thread(target=_work, args=(pool,), name="modelroute-shadow", daemon=True)
-                        pool.threads.append(thread)
-                        thread.start()
                     return True
             pool.dropped += 1
             return False
@@ -83,6 +80,18 @@ class Shadows:
                 pool.jobs.put_nowait(None)
 
 
+def _is_staffed(pool: _Pool) -> bool:
+    """Whether somebody will do a job; begins another thread where there is room for one."""
+    if len(pool.threads) < THREADS:
+        thread = threading.Thread(target=_work, args=(pool,), name="modelroute-shadow", daemon=True)
+        try:
+            thread.start()
+        except Exception:  # a limit of the system, or the interpreter exits: no caller's fault
+            return bool(pool.threads)
+        pool.threads.append(thread)
+    return True
+
+
 def _work(pool: _Pool) -> None:
     while True:
         job = pool.jobs.get()
@@ -90,6 +99,9 @@ def _work(pool: _Pool) -> None:
             return
         try:
             job()
+        except Dropped:
+            with pool.lock:
+                pool.dropped += 1
         except Exception as error:  # a shadow is nobody's failure
             with pool.lock:
                 pool.failed += 1

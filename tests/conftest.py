@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import fcntl
 import os
-import shutil
 from pathlib import Path
 
 import pytest
 
 from .live import Forks, warm_forks
-from .projects import Project, git, record_template
+from .projects import Project, branched, record_template
 
 pytest_plugins = ["pytester"]
 
@@ -36,16 +35,16 @@ def forks() -> Forks:
 @pytest.fixture
 def project(template: Project, tmp_path: Path) -> Project:
     """A fresh copy of the recorded project."""
-    folder = tmp_path / "project"
-    shutil.copytree(template.folder, folder)
-    return Project(folder)
+    return template.copied(tmp_path / "project")
+
+
+@pytest.fixture(scope="session")
+def committed(template: Project, tmp_path_factory: pytest.TempPathFactory) -> Project:
+    """The recorded project in a git repository; tests copy it."""
+    return branched(template.copied(tmp_path_factory.mktemp("committed") / "project"))
 
 
 @pytest.fixture
-def repository(project: Project) -> Project:
+def repository(committed: Project, tmp_path: Path) -> Project:
     """The project in a git repository, its first commit on `main`, with a branch `change` checked out."""
-    git(project.folder, "init", "-q", "-b", "main")
-    git(project.folder, "add", ".")
-    git(project.folder, "commit", "-q", "-m", "base")
-    git(project.folder, "checkout", "-q", "-b", "change")
-    return project
+    return committed.copied(tmp_path / "project")

@@ -11,7 +11,7 @@ from typing import Any
 from pytest_modelroute.cassettes.lines import Interaction, cassette_text
 
 from .interactions import answered, read_back
-from .projects import LABELS, Project, git
+from .projects import LABELS, Project, branched
 
 __all__ = [
     "DISGUISES",
@@ -81,11 +81,7 @@ def guard(project: Project) -> Project:
         (project.folder / f"checking/{name}.py").write_text(text)
     schema = json.loads((project.folder / "schemas/classify.json").read_text())
     (project.folder / "schemas/classify.json").write_text(json.dumps({"$comment": "labels", **schema}))
-    git(project.folder, "init", "-q", "-b", "main")
-    git(project.folder, "add", ".")
-    git(project.folder, "commit", "-q", "-m", "base")
-    git(project.folder, "checkout", "-q", "-b", "change")
-    return project
+    return branched(project)
 
 
 def swap(old: str, new: str, path: str = "modelroute.yaml") -> Edit:
@@ -305,45 +301,64 @@ DISGUISES: dict[str, Edit] = {
     "easy cases under the ids of hard ones": golden(swapped),
 }
 
-HARMLESS: dict[str, Edit] = {
-    **DISGUISES,
-    "a lower threshold": swap(LIMITS, LIMITS.replace("0.08", "0.06")),
-    "a threshold in another spelling": swap(LIMITS, LIMITS.replace("0.08", "8.0e-2")),
-    "a default that becomes a task's own": both(
-        swap(DEFAULTS, "gate: {max_regression: 0.05}"),
-        swap("{rule: certified", "{max_error: 0.1, rule: certified"),
-    ),
-    "a higher minimum": swap("min_cases: 110", "min_cases: 120"),
-    "a narrower margin": swap("max_regression: 0.05", "max_regression: 0.04"),
-    "a new case": golden(lambda cases: [*cases, {**cases[0], "id": "again"}]),
-    "a case under another id": first(id="renamed"),
-    "ids that move on": golden(
-        lambda cases: [{**case, "id": f"message-{number:03}"} for number, case in enumerate(cases[1:] + cases[:1], 1)]
-    ),
-    "cases in another order": golden(lambda cases: cases[::-1]),
-    "tags": first(tags=["new"]),
-    "a golden file of another layout": relaid,
-    "a golden file elsewhere": move("golden/classify.jsonl", "data/cases.jsonl", key="golden: "),
-    "a schema's comment and order": schema(
-        lambda content: {**dict(reversed(content.items())), "$comment": "new", "required": content["required"][::-1]}
-    ),
-    "a schema elsewhere": move("schemas/classify.json", "schemas/labels.json", key="schema: "),
-    "an option at its default": swap("fields: [label]", "ignore_case: false, fields: {label: {compare: exact}}"),
-    "a comment in what a scorer imports": swap("# as it is written", "# as it stands", "checking/words.py"),
-    "a scorer's comment": swap("# as people read it", "# as anybody reads it", "own_scorers.py"),
-    "a scorer elsewhere": both(move("own_scorers.py", "texts/own.py"), swap("own_scorers:score", "texts.own:score")),
-    "a scorer's layout": swap("in output.lower()", "in (output.lower())", "own_scorers.py"),
-    "a recording made anew": recorded("reply", "small", anew),
-    "a cassette as stock vcrpy writes it": stock_vcrpy,
-    "cassettes elsewhere": both(move("cassettes", "tapes"), swap("version: 1\n", "version: 1\ncassettes: tapes\n")),
-    "a tier under another name": swap("name: nano", "name: tiny"),
-    "traits instead of their kind": swap(
-        "kind: code_review", "traits: {output: short, failure: costly, reasoning: multi}"
-    ),
-    "one more objection": swap("reasoning: single", "reasoning: multi"),
-    "another confidence, by which nothing escalates": swap("confidence: /confidence", "confidence: /label"),
-    "a registry of another layout": windows,
-}
+# By name; those of one mapping are made together.
+HARMLESS: tuple[dict[str, Edit], ...] = (
+    {
+        "a lower threshold": swap(LIMITS, LIMITS.replace("0.08", "0.06")),
+        "a higher minimum": swap("min_cases: 110", "min_cases: 120"),
+        "a default that becomes a task's own": both(
+            swap(DEFAULTS, "gate: {max_regression: 0.05}"),
+            swap("{rule: certified", "{max_error: 0.1, rule: certified"),
+        ),
+        "a case under another id": first(id="renamed"),
+        "a schema's comment and order": schema(
+            lambda content: {
+                **dict(reversed(content.items())),
+                "$comment": "new",
+                "required": content["required"][::-1],
+            }
+        ),
+        "an option at its default": swap("fields: [label]", "ignore_case: false, fields: {label: {compare: exact}}"),
+        "a scorer's comment": swap("# as people read it", "# as anybody reads it", "own_scorers.py"),
+        "a recording made anew": recorded("reply", "small", anew),
+        "a tier under another name": swap("name: nano", "name: tiny"),
+        "traits instead of their kind": swap(
+            "kind: code_review", "traits: {output: short, failure: costly, reasoning: multi}"
+        ),
+        "another confidence, by which nothing escalates": swap("confidence: /confidence", "confidence: /label"),
+    },
+    {
+        "a threshold in another spelling": swap(LIMITS, LIMITS.replace("0.08", "8.0e-2")),
+        "a narrower margin": swap("max_regression: 0.05", "max_regression: 0.04"),
+        "ids that move on": golden(
+            lambda cases: [
+                {**case, "id": f"message-{number:03}"} for number, case in enumerate(cases[1:] + cases[:1], 1)
+            ]
+        ),
+        "a schema elsewhere": move("schemas/classify.json", "schemas/labels.json", key="schema: "),
+        "a cassette as stock vcrpy writes it": stock_vcrpy,
+        "one more objection": swap("reasoning: single", "reasoning: multi"),
+    },
+    {
+        "a golden file elsewhere": move("golden/classify.jsonl", "data/cases.jsonl", key="golden: "),
+        "a scorer elsewhere": both(
+            move("own_scorers.py", "texts/own.py"), swap("own_scorers:score", "texts.own:score")
+        ),
+        "cassettes elsewhere": both(move("cassettes", "tapes"), swap("version: 1\n", "version: 1\ncassettes: tapes\n")),
+    },
+    {
+        "cases in another order": golden(lambda cases: cases[::-1]),
+        "tags": first(tags=["new"]),
+        "a comment in what a scorer imports": swap("# as it is written", "# as it stands", "checking/words.py"),
+        "a new case": golden(lambda cases: [*cases, {**cases[0], "id": "again"}]),
+    },
+    {
+        "a golden file of another layout": relaid,
+        "a scorer's layout": swap("in output.lower()", "in (output.lower())", "own_scorers.py"),
+        "a registry of another layout": windows,
+    },
+    *({name: edit} for name, edit in DISGUISES.items()),
+)
 
 
 def entries(output: str) -> list[str]:

@@ -15,7 +15,7 @@ from typing import Any
 
 from .messages_server import MessagesServer, Reply, message
 
-__all__ = ["LABELS", "Project", "clean_environment", "git", "record_template"]
+__all__ = ["LABELS", "Project", "branched", "clean_environment", "git", "record_template"]
 
 LABELS = ("refund", "shipping", "other")
 CASES = 120
@@ -114,6 +114,11 @@ class Project:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 
+    def copied(self, folder: Path) -> Project:
+        """The same in another folder, which is not there yet."""
+        shutil.copytree(self.folder, folder)
+        return Project(folder)
+
     @property
     def registry(self) -> Path:
         return self.folder / "modelroute.yaml"
@@ -209,3 +214,12 @@ def git(folder: Path, *arguments: str) -> str:
         ["git", *identity, *arguments], cwd=folder, capture_output=True, text=True, check=True, stdin=subprocess.DEVNULL
     )
     return done.stdout.strip()
+
+
+def branched(project: Project) -> Project:
+    """The project in a git repository, its first commit on `main`, with a branch `change` checked out."""
+    git(project.folder, "init", "-q", "-b", "main", "--template=")  # without the hooks that nobody needs
+    git(project.folder, "add", ".")
+    git(project.folder, "commit", "-q", "-m", "base")
+    git(project.folder, "checkout", "-q", "-b", "change")
+    return project

@@ -16,7 +16,7 @@ from .graded import Models, graded_project, verdict, write_labels
 from .guarded import acknowledge, entries
 from .live import Forks
 from .messages_server import MessagesServer, Reply
-from .projects import Project, git
+from .projects import Project, branched, git
 from .test_gate import report, task
 
 
@@ -33,18 +33,19 @@ def former(case: int, correct: bool) -> dict[str, Any]:
     return {**label(case, correct), "answer": f"sha256:{case:064}"}
 
 
-@pytest.fixture
-def graded(forks: Forks, tmp_path: Path) -> Project:
+@pytest.fixture(scope="module")
+def labelled(forks: Forks, tmp_path_factory: pytest.TempPathFactory) -> Project:
     with MessagesServer(Models()) as server:
-        project = graded_project(tmp_path, server, gate="min_cases: 2")
+        project = graded_project(tmp_path_factory.mktemp("labelled"), server, gate="min_cases: 2")
         done = forks.record(project, "--modelroute-record-tiers=nano")
         assert done.returncode == 0, done.output
     write_labels(project, [label(1, False), label(2, True), former(3, False)])
-    git(project.folder, "init", "-q", "-b", "main")
-    git(project.folder, "add", ".")
-    git(project.folder, "commit", "-q", "-m", "base")
-    git(project.folder, "checkout", "-q", "-b", "change")
-    return project
+    return branched(project)
+
+
+@pytest.fixture
+def graded(labelled: Project, tmp_path: Path) -> Project:
+    return labelled.copied(tmp_path / "project")
 
 
 def relabel(*labels: dict[str, Any]) -> Callable[[Project], None]:
@@ -125,8 +126,8 @@ BASE = "--modelroute-base=main"
 ALL = range(1, 7)
 
 
-@pytest.fixture
-def doubted(forks: Forks, tmp_path: Path) -> Project:
+@pytest.fixture(scope="module")
+def unlabelled(forks: Forks, tmp_path_factory: pytest.TempPathFactory) -> Project:
     """A task whose grader flags all that nano says, and all but one of what small says; nobody has labelled it."""
 
     def models(body: dict[str, Any], number: int) -> Reply:
@@ -136,14 +137,15 @@ def doubted(forks: Forks, tmp_path: Path) -> Project:
         return verdict("nano" not in text and "message 1\n" not in text, model=body["model"])
 
     with MessagesServer(models) as server:
-        project = graded_project(tmp_path, server, gate="min_cases: 2, max_error: 0.5")
+        project = graded_project(tmp_path_factory.mktemp("unlabelled"), server, gate="min_cases: 2, max_error: 0.5")
         done = forks.record(project, "--modelroute-record-tiers=nano")
         assert done.returncode == 0, done.output
-    git(project.folder, "init", "-q", "-b", "main")
-    git(project.folder, "add", ".")
-    git(project.folder, "commit", "-q", "-m", "base")
-    git(project.folder, "checkout", "-q", "-b", "change")
-    return project
+    return branched(project)
+
+
+@pytest.fixture
+def doubted(unlabelled: Project, tmp_path: Path) -> Project:
+    return unlabelled.copied(tmp_path / "project")
 
 
 def commit(project: Project, branch: str) -> None:

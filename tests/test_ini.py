@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from pathlib import Path, PurePosixPath
 
@@ -131,10 +132,11 @@ def test_an_ini_file_that_names_another_registry_is_judged_against_the_one_befor
     ini = repository.folder / "pytest.ini"
     ini.write_text(WAYS[way](ini.read_text()))
     lax(repository)
-    told = repository.pytest("--modelroute", "--modelroute-base=main").stdout
-    assert "the registry was modelroute.yaml in main: compared with that" in told
     for more in ((), ("-n", "2")):
-        read = report(repository, "--modelroute-base=main", *more, status=1)
+        done = repository.pytest("--modelroute", "--modelroute-base=main", "--modelroute-json=report.json", *more)
+        assert done.returncode == 1
+        assert "the registry was modelroute.yaml in main: compared with that" in done.stdout
+        read = json.loads((repository.folder / "report.json").read_text())
         assert read["registry"] == "lax.yaml"
         assert [(change["kind"], change["task"]) for change in read["changes"]] == [
             ("downgrade", "classify"),

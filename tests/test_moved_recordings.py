@@ -53,7 +53,7 @@ def test_a_response_of_another_case_is_an_error(project: Project, mode: str, sta
     answers = {each.case: each for each in read_back(path)}
     assert rewrite(path, lambda each: wrong_to_right(each, answers, stamp=stamp)) == 30
     project.move("classify", "nano")
-    done = report(project, f"--modelroute-replay={mode}", status=1)
+    done = report(project, "modelroute.yaml::classify", f"--modelroute-replay={mode}", status=1)
     found = task(done, "classify")
     assert (found["verdict"], found["kinds"]) == ("error", {"unreadable": 30})
     restore = "git checkout -- cassettes/classify/nano-1.yaml"

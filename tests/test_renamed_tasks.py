@@ -15,7 +15,7 @@ from .guarded import Edit, acknowledge, both, by_hand, entries, golden, swap
 from .interactions import read_back
 from .live import Forks
 from .messages_server import MessagesServer
-from .projects import Project, git
+from .projects import Project, branched, git
 from .test_gate import report, task
 from .test_grader_weakening import label
 
@@ -175,10 +175,7 @@ def test_an_audit_goes_along(forks: Forks, tmp_path: Path, flipped: bool) -> Non
         project = graded_project(tmp_path, server, gate="min_cases: 2")
         assert forks.record(project).returncode == 0
     write_labels(project, [label(1, False), label(2, True)])
-    git(project.folder, "init", "-q", "-b", "main")
-    git(project.folder, "add", ".")
-    git(project.folder, "commit", "-q", "-m", "base")
-    git(project.folder, "checkout", "-q", "-b", "change")
+    branched(project)
     if flipped:
         write_labels(project, [label(1, True), label(2, True)])
     renamed("reply", "answer")(project)

@@ -22,18 +22,17 @@ HEAVY = ("anthropic", "vcr", "httpx2", "jsonschema", "yaml", "jinja2", "rich", "
 MODULES = sorted(PACKAGE.rglob("*.py"))
 
 
-def imports(path: Path, *, top_level_only: bool = False) -> Iterator[str]:
+def imported(path: Path) -> Iterator[str]:
     """The absolute names of all modules that a file imports, TYPE_CHECKING blocks left out."""
     package = path.relative_to(PACKAGE.parent).with_suffix("").parts[:-1]
     tree = ast.parse(path.read_text(encoding="utf-8"))
-    nodes = list(tree.body) if top_level_only else list(ast.walk(tree))
     typing_only = {
         id(child)
         for node in ast.walk(tree)
         if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"
         for child in ast.walk(node)
     }
-    for node in nodes:
+    for node in ast.walk(tree):
         if id(node) in typing_only:
             continue
         if isinstance(node, ast.Import):
@@ -43,15 +42,20 @@ def imports(path: Path, *, top_level_only: bool = False) -> Iterator[str]:
             yield ".".join([*base, *([node.module] if node.module else [])])
 
 
-@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(PACKAGE)))
-def test_imports_point_down(path: Path) -> None:
-    parts = path.relative_to(PACKAGE).parts
-    own = "cli" if parts == ("__main__.py",) else parts[0] if len(parts) > 1 else None
-    above = WINGS[: WINGS.index(own)] if own in WINGS else WINGS if own is None else ()
-    forbidden = {*above, *(top for top in TOPS if top != own)}
-    for name in imports(path):
-        if name.startswith("pytest_modelroute."):
-            assert name.split(".")[1] not in forbidden, f"{path.name} imports {name}, which lies above or beside it"
+@pytest.fixture(scope="module")
+def imports() -> dict[Path, list[str]]:
+    return {path: list(imported(path)) for path in MODULES}
+
+
+def test_imports_point_down(imports: dict[Path, list[str]]) -> None:
+    for path, names in imports.items():
+        parts = path.relative_to(PACKAGE).parts
+        own = "cli" if parts == ("__main__.py",) else parts[0] if len(parts) > 1 else None
+        above = WINGS[: WINGS.index(own)] if own in WINGS else WINGS if own is None else ()
+        forbidden = {*above, *(top for top in TOPS if top != own)}
+        for name in names:
+            if name.startswith("pytest_modelroute."):
+                assert name.split(".")[1] not in forbidden, f"{path} imports {name}, which lies above or beside it"
 
 
 def test_the_default_registry_s_name_is_written_once_and_in_the_hooks() -> None:
@@ -64,28 +68,28 @@ def test_every_folder_is_a_wing() -> None:
     assert {path.relative_to(PACKAGE).parts[0] for path in MODULES if path.parent != PACKAGE} == {*WINGS, *TOPS}
 
 
-@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(PACKAGE)))
-def test_each_import_stands_where_it_may(path: Path) -> None:
-    wing = path.relative_to(PACKAGE).parts[0]
-    names = {name.split(".")[0] for name in imports(path)}
-    if wing != "plugin":
-        assert not names & {"pytest", "_pytest"}
-    if path.name not in ("recorder.py", "client.py", "playback.py"):
-        assert not names & {"anthropic", "vcr", "httpx2"}
-    if wing == "judgement":
-        own = {name for name in imports(path) if name.startswith("pytest_modelroute")}
-        assert own <= {
-            "pytest_modelroute.registry.catalogue",
-            "pytest_modelroute.registry.model",
-            *(f"pytest_modelroute.judgement.{p.stem}" for p in path.parent.glob("*.py")),
-        }
-        assert names - {"pytest_modelroute"} <= sys.stdlib_module_names
-        assert not names & {"os", "io", "pathlib", "time", "datetime", "random", "socket"}
+def test_each_import_stands_where_it_may(imports: dict[Path, list[str]]) -> None:
+    for path in MODULES:
+        wing = path.relative_to(PACKAGE).parts[0]
+        names = {name.split(".")[0] for name in imports[path]}
+        if wing != "plugin":
+            assert not names & {"pytest", "_pytest"}, path
+        if path.name not in ("recorder.py", "client.py", "playback.py"):
+            assert not names & {"anthropic", "vcr", "httpx2"}, path
+        if wing == "judgement":
+            own = {name for name in imports[path] if name.startswith("pytest_modelroute")}
+            assert own <= {
+                "pytest_modelroute.registry.catalogue",
+                "pytest_modelroute.registry.model",
+                *(f"pytest_modelroute.judgement.{p.stem}" for p in path.parent.glob("*.py")),
+            }, path
+            assert names - {"pytest_modelroute"} <= sys.stdlib_module_names, path
+            assert not names & {"os", "io", "pathlib", "time", "datetime", "random", "socket"}, path
 
 
-@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(PACKAGE)))
-def test_a_module_has_one_responsibility_s_length(path: Path) -> None:
-    assert len(path.read_text(encoding="utf-8").splitlines()) <= 280
+def test_a_module_has_one_responsibility_s_length() -> None:
+    lengths = {path: len(path.read_text(encoding="utf-8").splitlines()) for path in MODULES}
+    assert [path for path, lines in lengths.items() if lines > 280] == []
 
 
 def loaded_modules(code: str, folder: Path) -> set[str]:

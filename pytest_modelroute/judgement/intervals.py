@@ -1,7 +1,11 @@
-"""Exact bounds of a share, without scipy: one-sided Clopper-Pearson through the incomplete beta function."""
+"""Exact bounds of a share, without scipy: one-sided Clopper-Pearson through the incomplete beta function.
+
+Bounds are kept: a gate, its report and its advice ask for the same ones.
+"""
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Callable
 
@@ -54,12 +58,14 @@ def binomial_cdf(x: float, n: float, p: float) -> float:
     return beta_cdf(1.0 - p, n - x, x + 1)
 
 
+@functools.cache
 def upper_bound(x: float, n: float, alpha: float = ALPHA) -> float:
     """The one-sided Clopper-Pearson upper bound of x in n: beta.ppf(1 - alpha, x + 1, n - x); 1 at x = n."""
     _check(x, n)
     return root(lambda p: binomial_cdf(x, n, p) - alpha)
 
 
+@functools.cache
 def lower_bound(x: float, n: float, alpha: float = ALPHA) -> float:
     """The one-sided Clopper-Pearson lower bound of x in n: beta.ppf(alpha, x, n - x + 1); 0 at x = 0."""
     _check(x, n)

@@ -71,20 +71,22 @@ def merge_base(rootdir: Path, refs: Sequence[str], named_by: Mapping[str, str] =
     def told(ref: str, problem: str) -> str:
         return f"{named_by[ref]} names the base: {problem}" if ref in named_by else f"--modelroute-base: {problem}"
 
-    shallow = _git(rootdir, "rev-parse", "--is-shallow-repository").strip() == b"true"
+    def shallow() -> bool:
+        return _git(rootdir, "rev-parse", "--is-shallow-repository").strip() == b"true"
+
     deepen = "git fetch --unshallow (in GitHub Actions: actions/checkout with fetch-depth: 0; in GitLab: GIT_DEPTH: 0)"
     for ref in refs:
         with contextlib.suppress(_GitFault):
             commit = _git(rootdir, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{ref}^{{commit}}")
             break
     else:
-        fix = deepen if shallow else f"git fetch origin {refs[-1].removeprefix('origin/')}"
+        fix = deepen if shallow() else f"git fetch origin {refs[-1].removeprefix('origin/')}"
         what = told(refs[-1], f"git knows no commit '{refs[-1]}'")
         raise InputError(what, valid="a branch, tag or commit", fix=fix)
     try:
         ancestor = _git(rootdir, "merge-base", commit.decode().strip(), "HEAD")
     except _GitFault:
-        if shallow:
+        if shallow():
             what = told(ref, f"the clone is too shallow to find where HEAD left '{ref}'")
             raise InputError(what, fix=deepen) from None
         what = told(ref, f"'{ref}' and HEAD have no common ancestor")

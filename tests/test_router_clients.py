@@ -473,3 +473,28 @@ router.close(120)
     assert [line.shadow for line in lines].count(False) == 40
     assert [line.shadow for line in lines].count(True) == 40
     assert {line.outcome.value for line in lines} == {"answered"}
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"timeout": 0}, {"timeout": -1}, {"timeout": "x"}, {"timeout": float("inf")}, {"timeout": True}]
+)
+def test_a_timeout_that_is_none_is_refused(tmp_path: Path, wrong: dict[str, Any]) -> None:
+    project = routed_project(tmp_path, "http://127.0.0.1:9")
+    with pytest.raises(InputError, match="is not valid\n  valid: seconds, more than 0"):
+        Router.from_file(project.registry, **wrong)
+
+
+@pytest.mark.parametrize("wrong", [-1, 1.5, "a", True])
+def test_retries_that_are_no_number_are_refused(tmp_path: Path, wrong: Any) -> None:
+    project = routed_project(tmp_path, "http://127.0.0.1:9")
+    with pytest.raises(InputError, match="is not valid\n  valid: a whole number from 0"):
+        Router.from_file(project.registry, max_retries=wrong)
+
+
+@pytest.mark.parametrize("wrong", [None, 5, b"classify", ["classify"], ""])
+def test_a_task_that_is_no_name_is_refused(tmp_path: Path, wrong: Any) -> None:
+    project = routed_project(tmp_path, "http://127.0.0.1:9")
+    with Router.from_file(project.registry) as router:
+        for ask in (lambda: router.call(wrong, GIVEN), lambda: router.model_for(wrong)):
+            with pytest.raises(TypeError, match="a task is a name, not "):
+                ask()

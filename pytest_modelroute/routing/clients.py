@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import math
 import threading
 from collections.abc import AsyncGenerator, Mapping
 from dataclasses import dataclass, field
@@ -67,10 +68,14 @@ class Clients:
     """The clients of a router; `given` is one for all tiers, or one by the tier's name, and never closed here.
 
     `timeout` is in seconds, for each attempt, and `max_retries` the number of further ones; both are of clients that
-    are made here. Safe to use from many threads, and after a fork.
+    are made here. Safe to use from many threads, and after a fork. Raises InputError for what is no such number.
     """
 
     def __init__(self, given: Any, timeout: float, max_retries: int) -> None:
+        if isinstance(timeout, bool) or not isinstance(timeout, (int, float)) or not 0 < timeout < math.inf:
+            raise InputError(f"timeout: {timeout!r} is not valid", valid="seconds, more than 0")
+        if isinstance(max_retries, bool) or not isinstance(max_retries, int) or max_retries < 0:
+            raise InputError(f"max_retries: {max_retries!r} is not valid", valid="a whole number from 0")
         self._given = given
         self._timeout = timeout
         self._max_retries = max_retries

@@ -220,6 +220,8 @@ class Router:
         return served, fields if given is None else given
 
     def _served(self, routes: Routes, task: str) -> ServedTask:
+        if not isinstance(task, str) or not task:
+            raise TypeError(f"a task is a name, not {task!r}")
         served = routes.of(task)
         if not served.known and self._is_news(task):
             valid = did_you_mean(task, routes.registry.tasks)

@@ -117,8 +117,9 @@ class Audit:
         """A share that falls as the number of missed cases grows, at its estimate and its bounds."""
         if not self.complete or (self.passed and not self.passed_checked):
             return None
-        estimate = self.passed * self.passed_wrong / self.passed_checked if self.passed else 0.0
         least, most = self.missed
+        scaled = self.passed * self.passed_wrong / self.passed_checked if self.passed else 0.0
+        estimate = min(max(scaled, least), most)  # with nearly all checked it can be a fraction of a case beyond them
         if parts(estimate)[1] <= 0:
             return None
         # Where the estimate is a share of any cases, so are its bounds.

@@ -201,6 +201,8 @@ def test_a_base_that_is_broken_itself_says_how_it_is_mended(repository: Project)
     done = repository.pytest("--modelroute", "--modelroute-base=main")
     assert done.returncode == 4
     assert "unknown key 'tusks'" in done.stderr
+    told = "fix: main is broken itself: gate the change that mends it once with --modelroute-base=, without a base"
+    assert told in done.stderr
     assert repository.pytest("--modelroute", "--modelroute-base=").returncode == 0
 
 

@@ -162,7 +162,7 @@ def _mending(commit: Commit) -> Iterator[None]:
         fix = (
             f"{commit.ref} is broken itself: gate the change that mends it once with --modelroute-base=, without a base"
         )
-        raise InputError(error.what, place=error.place, valid=error.valid, fix=error.fix or fix) from None
+        raise InputError(error.what, place=error.place, valid=error.valid, fix=fix) from None
 
 
 def _check_names(settings: Settings, registry: Registry) -> None:
